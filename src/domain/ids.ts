@@ -1,0 +1,19 @@
+/** Ids that travel together, branded so that the compiler tells them apart. On the wire: plain strings. */
+import { randomBytes } from "node:crypto";
+
+type Id<Kind extends string> = string & { readonly __kind: Kind };
+
+export type SessionId = Id<"session">;
+export type RunId = Id<"run">;
+export type ToolCallId = Id<"tool call">;
+
+/** Place of an event in its session's log: 1, 2, 3 … without gaps, never used twice. */
+export type Seq = number;
+
+/** What a caller may choose as an id: it stands unescaped in paths and file names. */
+export const ID_PATTERN = "^[A-Za-z0-9._-]{1,128}$";
+
+export const newSessionId = (): SessionId => `sess_${randomBytes(6).toString("hex")}` as SessionId;
+export const newRunId = (): RunId => `run_${randomBytes(8).toString("hex")}` as RunId;
+export const newToolCallId = (): ToolCallId =>
+  `call_${randomBytes(8).toString("hex")}` as ToolCallId;

@@ -1,0 +1,41 @@
+/**
+ * Group commit: what one turn of the event loop writes, by whatever session, goes down in one
+ * transaction. Writes are made in the order they were given, and those given without an `await`
+ * between them are made together or not at all.
+ */
+import type { Store, Write } from "./store.ts";
+
+/** A write, or one that is put together only when its group goes down. */
+export type LateWrite = Write | (() => Write);
+
+export class GroupCommit {
+  private group: LateWrite[] = [];
+  private committed: Promise<void> | null = null;
+  private lastGroup: Promise<void> = Promise.resolve();
+
+  constructor(private readonly store: Store) {}
+
+  /** Resolves when the writes are durable; rejects when their group was not made. */
+  write(...writes: LateWrite[]): Promise<void> {
+    this.group.push(...writes);
+    this.committed ??= this.commitSoon();
+    return this.committed;
+  }
+
+  /** Resolves when all that was given so far is durable; rejects when its last group was not made. */
+  settled(): Promise<void> {
+    return this.committed ?? this.lastGroup;
+  }
+
+  private async commitSoon(): Promise<void> {
+    const before = this.lastGroup;
+    await new Promise(setImmediate);
+    // One that failed has told its own writers.
+    await before.catch(() => {});
+    const group = this.group;
+    this.group = [];
+    this.lastGroup = this.committed ?? this.lastGroup;
+    this.committed = null;
+    await this.store.apply(group.map((write) => (typeof write === "function" ? write() : write)));
+  }
+}

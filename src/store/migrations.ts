@@ -1,0 +1,43 @@
+/** Numbered changes of the database's shape. One that has shipped is never edited. */
+
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE engines (
+    id TEXT PRIMARY KEY,
+    pid INTEGER NOT NULL,
+    started_at TEXT NOT NULL
+  );
+  CREATE TABLE sessions (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    record TEXT NOT NULL,
+    system_prompt TEXT NOT NULL DEFAULT '',
+    owner TEXT
+  );
+  CREATE TABLE runs (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    session_id TEXT NOT NULL,
+    is_open INTEGER NOT NULL,
+    idempotency_key TEXT,
+    record TEXT NOT NULL
+  );
+  CREATE INDEX runs_of_session ON runs (session_id, number);
+  CREATE INDEX runs_open ON runs (session_id) WHERE is_open = 1;
+  CREATE UNIQUE INDEX runs_by_key ON runs (session_id, idempotency_key)
+    WHERE idempotency_key IS NOT NULL;
+  CREATE TABLE messages (
+    session_id TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (session_id, position)
+  );
+  CREATE TABLE events (
+    log TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    lines TEXT NOT NULL,
+    PRIMARY KEY (log, first)
+  );
+  `,
+];

@@ -1,0 +1,242 @@
+/** The store in one SQLite file (WAL), or in memory for tests. All SQL of the engine stands here. */
+import { Database } from "bun:sqlite";
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { EngineError } from "../domain/errors.ts";
+import type { Seq, SessionId } from "../domain/ids.ts";
+import type { Message } from "../domain/messages.ts";
+import { ENDED_RUN_STATES, type RunRecord, type SessionRecord } from "../domain/session.ts";
+import { isAlive, processStart } from "../lib/process-identity.ts";
+import { MIGRATIONS } from "./migrations.ts";
+import type { EngineProcess, Store, StoredSession, Write } from "./store.ts";
+
+/** How long a statement waits for another process's lock; meanwhile this process stands still. */
+const BUSY_TIMEOUT_MS = 2_000;
+/** Rows of events read at a time; a row holds what one tick of the event loop wrote. */
+const BATCHES_MAX = 64;
+
+type Row = Record<string, string | number | null>;
+
+/** `file`: a path whose folder is made if need be, or `:memory:`. */
+export function openSqlite(file: string): Store {
+  if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const db = new Database(file, { create: true, strict: true });
+  if (file !== ":memory:") chmodSync(file, 0o600);
+  db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  db.run("PRAGMA journal_mode = WAL");
+  // A commit survives the end of the process at once, and a power cut from the next checkpoint on.
+  db.run("PRAGMA synchronous = NORMAL");
+  migrate(db, file);
+
+  const self: EngineProcess = {
+    id: randomBytes(8).toString("hex"),
+    pid: process.pid,
+    startedAt: processStart(process.pid) ?? "unknown",
+  };
+  const all = <T>(sql: string, row: Row = {}): T[] => db.query<T, Row>(sql).all(row);
+  const first = <T>(sql: string, row: Row = {}): T | null => db.query<T, Row>(sql).get(row);
+  const change = (sql: string, row: Row = {}) => db.query(sql).run(row);
+  change("INSERT INTO engines (id, pid, started_at) VALUES ($id, $pid, $startedAt)", self);
+
+  /** The engine that owns the session and lives. A dead one's traces are removed. */
+  function livingOwner(session: SessionId): EngineProcess | null {
+    const owner = first<EngineProcess>(
+      `SELECT e.id, e.pid, e.started_at AS startedAt FROM sessions s JOIN engines e ON e.id = s.owner
+       WHERE s.id = $session`,
+      { session },
+    );
+    if (owner === null || owner.id === self.id) return null;
+    if (isAlive(owner.pid, owner.startedAt)) return owner;
+    change("DELETE FROM engines WHERE id = $id", { id: owner.id });
+    return null;
+  }
+
+  const claim = db.transaction((session: SessionId) => {
+    const owner = livingOwner(session);
+    if (owner === null)
+      change("UPDATE sessions SET owner = $self WHERE id = $session", { self: self.id, session });
+    return owner;
+  });
+
+  const applyAll = db.transaction((writes: readonly Write[]) => {
+    for (const write of writes) applyOne(change, self.id, write);
+  });
+
+  return {
+    async apply(writes) {
+      applyAll(writes);
+    },
+    async session(id) {
+      const row = first<SessionRow>(`${SESSION_SQL} WHERE id = $id`, { id });
+      return row && readSession(row);
+    },
+    async sessions() {
+      return all<SessionRow>(`${SESSION_SQL} ORDER BY number`).map(readSession);
+    },
+    async systemPrompt(id) {
+      const row = first<{ text: string }>(
+        "SELECT system_prompt AS text FROM sessions WHERE id = $id",
+        { id },
+      );
+      return row?.text ?? "";
+    },
+    async messages(session) {
+      return all<{ message: string }>(
+        "SELECT message FROM messages WHERE session_id = $session ORDER BY position",
+        { session },
+      ).map((row): Message => JSON.parse(row.message));
+    },
+    async run(id) {
+      return readRun(first<RunRow>("SELECT record FROM runs WHERE id = $id", { id }));
+    },
+    async runs(session, limit) {
+      return all<RunRow>(
+        "SELECT record FROM runs WHERE session_id = $session ORDER BY number DESC LIMIT $limit",
+        { session, limit },
+      ).map((row): RunRecord => JSON.parse(row.record));
+    },
+    async openRuns(session) {
+      return all<RunRow>(
+        "SELECT record FROM runs WHERE session_id = $session AND is_open = 1 ORDER BY number",
+        { session },
+      ).map((row): RunRecord => JSON.parse(row.record));
+    },
+    async runByKey(session, key) {
+      const sql = "SELECT record FROM runs WHERE session_id = $session AND idempotency_key = $key";
+      return readRun(first<RunRow>(sql, { session, key }));
+    },
+    async abandonedSessions() {
+      const sql = "SELECT DISTINCT session_id AS id FROM runs WHERE is_open = 1 ORDER BY number";
+      return all<{ id: SessionId }>(sql)
+        .map((row) => row.id)
+        .filter((id) => livingOwner(id) === null);
+    },
+    async logRange(log) {
+      const end = (order: "ASC" | "DESC") =>
+        first<{ first: Seq; last: Seq }>(
+          `SELECT first, last FROM events WHERE log = $log ORDER BY first ${order} LIMIT 1`,
+          { log },
+        );
+      return { first: end("ASC")?.first ?? 1, last: end("DESC")?.last ?? 0 };
+    },
+    async eventsAfter(log, after) {
+      return all<{ first: Seq; lines: string }>(
+        `SELECT first, lines FROM events WHERE log = $log AND last > $after AND first >= coalesce(
+           (SELECT max(first) FROM events WHERE log = $log AND first <= $after + 1), 0)
+         ORDER BY first LIMIT ${BATCHES_MAX}`,
+        { log, after },
+      ).map((row) => ({ first: row.first, json: row.lines.split("\n") }));
+    },
+    async claim(session) {
+      return claim.immediate(session);
+    },
+    async release(session) {
+      const sql = "UPDATE sessions SET owner = NULL WHERE id = $session AND owner = $self";
+      change(sql, { session, self: self.id });
+    },
+    async close() {
+      change("UPDATE sessions SET owner = NULL WHERE owner = $self", { self: self.id });
+      change("DELETE FROM engines WHERE id = $self", { self: self.id });
+      db.close();
+    },
+  };
+}
+
+function applyOne(change: (sql: string, row: Row) => unknown, self: string, write: Write): void {
+  switch (write.kind) {
+    case "session": {
+      const sql = `INSERT INTO sessions (id, record, owner) VALUES ($id, $record, $self)
+        ON CONFLICT (id) DO UPDATE SET record = excluded.record`;
+      change(sql, { id: write.record.id, record: JSON.stringify(write.record), self });
+      break;
+    }
+    case "system_prompt": {
+      const sql = "UPDATE sessions SET system_prompt = $text WHERE id = $session";
+      change(sql, { text: write.text, session: write.session });
+      break;
+    }
+    case "delete_session": {
+      const { session } = write;
+      change("DELETE FROM events WHERE log = $session", { session });
+      change("DELETE FROM messages WHERE session_id = $session", { session });
+      change("DELETE FROM runs WHERE session_id = $session", { session });
+      change("DELETE FROM sessions WHERE id = $session", { session });
+      break;
+    }
+    case "run": {
+      const { record } = write;
+      const sql = `INSERT INTO runs (id, session_id, is_open, idempotency_key, record)
+        VALUES ($id, $session, $open, $key, $record)
+        ON CONFLICT (id) DO UPDATE SET is_open = excluded.is_open, record = excluded.record`;
+      change(sql, {
+        id: record.id,
+        session: record.sessionId,
+        open: ENDED_RUN_STATES.some((state) => state === record.state) ? 0 : 1,
+        key: record.idempotencyKey,
+        record: JSON.stringify(record),
+      });
+      break;
+    }
+    case "message": {
+      const sql = `INSERT OR REPLACE INTO messages (session_id, position, message)
+        VALUES ($session, $index, $message)`;
+      const { session, index, message } = write;
+      change(sql, { session, index, message: JSON.stringify(message) });
+      break;
+    }
+    case "clear_messages":
+      change("DELETE FROM messages WHERE session_id = $session", { session: write.session });
+      break;
+    case "events": {
+      const { first, json } = write.batch;
+      const sql =
+        "INSERT INTO events (log, first, last, lines) VALUES ($log, $first, $last, $lines)";
+      const last = first + json.length - 1;
+      change(sql, { log: write.log, first, last, lines: json.join("\n") });
+      break;
+    }
+    case "trim_events": {
+      const sql = "DELETE FROM events WHERE log = $log AND last < $before";
+      change(sql, { log: write.log, before: write.before });
+      break;
+    }
+    default:
+      write satisfies never;
+  }
+}
+
+type SessionRow = { record: string; messageCount: number; hasSystemPrompt: number };
+const SESSION_SQL = `SELECT record, system_prompt <> '' AS hasSystemPrompt, coalesce(
+  (SELECT max(position) + 1 FROM messages WHERE session_id = sessions.id), 0) AS messageCount
+  FROM sessions`;
+
+const readSession = (row: SessionRow): StoredSession => ({
+  record: JSON.parse(row.record) as SessionRecord,
+  messageCount: row.messageCount,
+  hasSystemPrompt: row.hasSystemPrompt === 1,
+});
+
+type RunRow = { record: string };
+const readRun = (row: RunRow | null): RunRecord | null => row && JSON.parse(row.record);
+
+/** Brings the file to this program's shape, one migration a transaction. */
+function migrate(db: Database, file: string): void {
+  const version = () =>
+    db.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
+  if (version() > MIGRATIONS.length)
+    throw new EngineError(
+      "unavailable",
+      `${file} was written by a newer kollab-engine (version ${version()} of its shape; this one knows ${MIGRATIONS.length}). Use that one, or another --data-dir.`,
+    );
+  const step = db.transaction(() => {
+    // Another process may have been faster.
+    const at = version();
+    const sql = MIGRATIONS[at];
+    if (sql === undefined) return false;
+    db.run(sql);
+    db.run(`PRAGMA user_version = ${at + 1}`);
+    return true;
+  });
+  while (step.immediate()) {}
+}
