@@ -1,0 +1,57 @@
+/** How a client takes its place in a log. */
+import type { StreamNotice } from "../domain/events.ts";
+import type { Seq } from "../domain/ids.ts";
+import type { EventBatch, EventLog } from "./event-log.ts";
+import type { Session } from "./session.ts";
+
+export type Place = {
+  after: Seq;
+  /** What the client is told first. */
+  notices: string[];
+};
+
+/**
+ * The place of a reader that has seen everything up to `cursor`. One that comes from another log's
+ * future goes on at the end of this one, and is told.
+ */
+export function placeIn(log: EventLog, cursor: Seq): Place {
+  if (cursor <= log.last) return { after: cursor, notices: [] };
+  const gap: StreamNotice = { type: "replay_gap", after: cursor, next: log.last + 1 };
+  return { after: log.last, notices: [JSON.stringify(gap)] };
+}
+
+/**
+ * The same in a session. Prompts that wait for an answer and that this reader would not come upon
+ * are shown first, marked as `pending`, so that everyone who attaches can answer them.
+ */
+export function placeInSession(session: Session, cursor: Seq): Place {
+  const { after, notices } = placeIn(session.events, cursor);
+  const prompts = session.permissions
+    .waitingRequests()
+    .filter(({ seq }) => seq <= after)
+    .map(({ request }) =>
+      JSON.stringify({
+        type: "permission_request",
+        ...request,
+        pending: true,
+        ts: request.created_at,
+        session_id: session.id,
+      }),
+    );
+  return { after, notices: [...notices, ...prompts] };
+}
+
+/** All events after `after`, live ones too, until `signal` aborts. */
+export async function* follow(
+  log: EventLog,
+  after: Seq,
+  signal: AbortSignal,
+): AsyncGenerator<EventBatch> {
+  let cursor = after;
+  for (;;) {
+    const batch = await log.next(cursor, signal);
+    if (batch === null) return;
+    yield batch;
+    cursor = batch.first + batch.json.length - 1;
+  }
+}

@@ -1,0 +1,77 @@
+/** What a client sends as a message: text, or parts, whose files come from the workspace. */
+import { EngineError } from "../domain/errors.ts";
+import type { Image, UserMessage } from "../domain/messages.ts";
+import { readWorkspaceFile } from "../tools/workspace.ts";
+
+export const IMAGE_TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"] as const;
+/** An image, and a file that is quoted in a message. */
+const IMAGE_BYTES_MAX = 5 * 1024 * 1024;
+const FILE_BYTES_MAX = 512 * 1024;
+
+export type ContentPart =
+  | { type: "text"; text: string }
+  /** Base64 in `data`, or a file of the workspace in `path`. */
+  | { type: "image"; media_type?: string; data?: string; path?: string }
+  | { type: "file"; path: string };
+
+/** Throws `invalid_request` with the place of the part that cannot be read. */
+export async function readContent(
+  content: string | readonly ContentPart[],
+  workspace: string,
+): Promise<UserMessage> {
+  if (typeof content === "string") return { role: "user", text: content, images: [] };
+  const texts: string[] = [];
+  const images: Image[] = [];
+  for (const [index, part] of content.entries()) {
+    try {
+      if (part.type === "text") texts.push(part.text);
+      else if (part.type === "image") images.push(await readImage(part, workspace));
+      else texts.push(await quoteFile(part.path, workspace));
+    } catch (cause) {
+      throw invalidPart(index, cause instanceof Error ? cause.message : String(cause), cause);
+    }
+  }
+  return { role: "user", text: texts.join("\n\n"), images };
+}
+
+async function readImage(
+  part: Extract<ContentPart, { type: "image" }>,
+  workspace: string,
+): Promise<Image> {
+  const bytes =
+    part.path !== undefined
+      ? await readWorkspaceFile(workspace, part.path, IMAGE_BYTES_MAX)
+      : decodeBase64(part.data ?? "");
+  if (bytes.length > IMAGE_BYTES_MAX)
+    throw new Error(`An image may have ${IMAGE_BYTES_MAX} bytes at most`);
+  const mediaType = typeOfImage(bytes);
+  if (mediaType === null) throw new Error("This is no PNG, JPEG, GIF or WebP image");
+  return { mediaType, base64: bytes.toString("base64") };
+}
+
+function decodeBase64(data: string): Buffer {
+  if (data === "") throw new Error("An image needs 'data' (base64) or 'path'");
+  if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(data)) throw new Error("'data' is no base64");
+  return Buffer.from(data, "base64");
+}
+
+/** By its first bytes: what a client says of the type may be wrong, and providers check. */
+function typeOfImage(bytes: Buffer): (typeof IMAGE_TYPES)[number] | null {
+  if (bytes.subarray(0, 8).equals(Buffer.from("89504e470d0a1a0a", "hex"))) return "image/png";
+  if (bytes.subarray(0, 3).equals(Buffer.from("ffd8ff", "hex"))) return "image/jpeg";
+  const head = bytes.subarray(0, 12).toString("latin1");
+  if (head.startsWith("GIF8")) return "image/gif";
+  return head.startsWith("RIFF") && head.endsWith("WEBP") ? "image/webp" : null;
+}
+
+async function quoteFile(path: string, workspace: string): Promise<string> {
+  const bytes = await readWorkspaceFile(workspace, path, FILE_BYTES_MAX);
+  const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  return `<file path=${JSON.stringify(path)}>\n${text}\n</file>`;
+}
+
+const invalidPart = (index: number, msg: string, cause: unknown) =>
+  new EngineError("invalid_request", msg, {
+    cause,
+    detail: [{ type: "value_error", loc: ["body", "content", index], msg }],
+  });

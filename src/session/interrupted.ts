@@ -1,0 +1,52 @@
+/** Closes a run that a dead engine left open: what it had shown and done stays. */
+import type { EngineEvent } from "../domain/events.ts";
+import type { RunRecord } from "../domain/session.ts";
+import { answerOpenCalls } from "./conversation.ts";
+import { addMessage, append, type Session, saveRun, saveSession } from "./session.ts";
+
+export async function endInterrupted(session: Session, run: RunRecord): Promise<void> {
+  const text = await unfinishedText(session, run);
+  answerOpenCalls(session, "Interrupted: the engine ended while this call was open");
+  if (text !== "")
+    addMessage(session, {
+      role: "assistant",
+      text,
+      thinking: [],
+      toolCalls: [],
+      partial: true,
+      ts: Date.now(),
+    });
+  run.state = "failed";
+  run.endedAt = Date.now();
+  run.error = { code: "interrupted", message: "The engine ended before this turn was done" };
+  run.endSeq = append(session, { type: "error", ...run.error, retryable: true });
+  session.record.lastTurn = { runId: run.id, status: "failed", error: run.error.message };
+  saveRun(session, run);
+  saveSession(session);
+  session.services.lifecycle.append({
+    type: "turn_ended",
+    session_id: session.id,
+    turn_id: run.id,
+    state: "failed",
+    reason: run.error.code,
+  });
+}
+
+/** What the last call of the model had said: a whole reply is followed by `model_call`. */
+async function unfinishedText(session: Session, run: RunRecord): Promise<string> {
+  let text = "";
+  let cursor = run.afterSeq ?? session.events.last;
+  while (cursor < session.events.last) {
+    const batches = await session.services.store.eventsAfter(session.id, cursor);
+    for (const event of batches.flatMap(({ json }) => json.map(parse))) {
+      if (event.type === "token") text += event.text;
+      if (event.type === "model_call") text = "";
+    }
+    const last = batches.at(-1);
+    if (!last) break;
+    cursor = last.first + last.json.length - 1;
+  }
+  return text;
+}
+
+const parse = (line: string): EngineEvent => JSON.parse(line);

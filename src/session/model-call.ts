@@ -1,0 +1,137 @@
+/** One call of the model: streams the reply into the event log and returns it whole. */
+import { EngineError, toEngineError } from "../domain/errors.ts";
+import type { AssistantMessage, Usage } from "../domain/messages.ts";
+import type { Model, ModelToolCall } from "../domain/model.ts";
+import { sleep } from "../lib/abort.ts";
+import { append, type Session } from "./session.ts";
+
+/** A call that failed before its first token is made again this often … */
+const RETRIES_MAX = 5;
+/** … after this long, doubled each time, unless the provider says how long. */
+const RETRY_DELAY_MS = 500;
+const RETRY_DELAY_MS_MAX = 120_000;
+/** Reasoning is shown in pieces of at least this length, since some clients give each a line. */
+const THINKING_CHARS_MIN = 240;
+
+export type ModelReply = {
+  text: string;
+  thinking: AssistantMessage["thinking"];
+  calls: ModelToolCall[];
+  stopReason: string;
+  usage: Usage;
+};
+
+/** What came before a failure; the text was shown to clients and stays in the conversation. */
+export type PartialReply = Pick<ModelReply, "text">;
+
+/** Throws EngineError; `onPartial` is told first what text had already been shown. */
+export async function callModel(
+  session: Session,
+  model: Model,
+  signal: AbortSignal,
+  onPartial: (partial: PartialReply) => void,
+): Promise<ModelReply> {
+  for (let attempt = 1; ; attempt++) {
+    const reply: ModelReply = emptyReply();
+    let shown = false;
+    try {
+      const startedAt = performance.now();
+      await readReply(session, model, reply, signal, () => {
+        shown = true;
+      });
+      append(session, modelCallEvent(model, reply.usage, performance.now() - startedAt));
+      return reply;
+    } catch (caught) {
+      if (reply.text !== "") onPartial({ text: reply.text });
+      const error = toEngineError(signal.aborted ? signal.reason : caught);
+      if (shown || signal.aborted || !error.retryable || attempt > RETRIES_MAX) throw error;
+      const delay = retryDelay(attempt, error);
+      append(session, { type: "retry", attempt, delay_ms: delay, reason: error.message });
+      await sleep(delay, signal);
+    }
+  }
+}
+
+async function readReply(
+  session: Session,
+  model: Model,
+  reply: ModelReply,
+  signal: AbortSignal,
+  onShown: () => void,
+): Promise<void> {
+  const request = {
+    system: session.systemPrompt,
+    messages: session.messages,
+    tools: model.callsTools ? session.tools : [],
+  };
+  let thought = "";
+  const showThought = () => {
+    if (thought !== "") append(session, { type: "thinking", text: thought });
+    thought = "";
+  };
+  for await (const event of model.stream(request, signal)) {
+    if (event.type !== "finish") onShown();
+    switch (event.type) {
+      case "text":
+        reply.text += event.text;
+        append(session, { type: "token", text: event.text });
+        break;
+      case "thinking":
+        thought += event.text;
+        if (thought.length >= THINKING_CHARS_MIN) showThought();
+        break;
+      case "thinking_block":
+        showThought();
+        reply.thinking.push(event.block);
+        break;
+      case "tool_call":
+        reply.calls.push(event.call);
+        break;
+      case "finish":
+        showThought();
+        reply.stopReason = event.stopReason;
+        reply.usage = event.usage;
+        signal.throwIfAborted();
+        return;
+      default:
+        event satisfies never;
+    }
+    if (session.events.full) await session.events.flushed();
+  }
+  signal.throwIfAborted();
+  throw new EngineError("provider_cut", `${model.provider} ended its reply without saying so`, {
+    retryable: true,
+  });
+}
+
+function retryDelay(attempt: number, error: EngineError): number {
+  const delay = error.retryAfterMs ?? RETRY_DELAY_MS * 2 ** (attempt - 1);
+  return Math.min(delay, RETRY_DELAY_MS_MAX);
+}
+
+const modelCallEvent = (model: Model, usage: Usage, durationMs: number) => ({
+  type: "model_call" as const,
+  provider: model.provider,
+  model: model.name,
+  input_tokens: usage.inputTokens,
+  output_tokens: usage.outputTokens,
+  thinking_tokens: usage.thinkingTokens,
+  cache_read_tokens: usage.cacheReadTokens,
+  cache_write_tokens: usage.cacheWriteTokens,
+  cost_usd: null,
+  duration_ms: Math.round(durationMs),
+});
+
+const emptyReply = (): ModelReply => ({
+  text: "",
+  thinking: [],
+  calls: [],
+  stopReason: "",
+  usage: {
+    inputTokens: 0,
+    outputTokens: 0,
+    thinkingTokens: 0,
+    cacheReadTokens: 0,
+    cacheWriteTokens: 0,
+  },
+});

@@ -1,0 +1,59 @@
+/** From what a client asks for to a new session's record. */
+import { realpath, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { EngineError } from "../domain/errors.ts";
+import { newSessionId, type SessionId } from "../domain/ids.ts";
+import type { ApprovalMode } from "../domain/permission.ts";
+import type { SessionRecord } from "../domain/session.ts";
+
+export type SessionWish = {
+  id: SessionId | null;
+  profile: string;
+  inlineCredentials: boolean;
+  workspace: string | null;
+  mode: ApprovalMode;
+  unattended: "wait" | "deny";
+  mcpServers: string[];
+  metadata: Record<string, unknown>;
+};
+
+/** `directory`: where the session runs when it names no workspace. Throws `bad_request`. */
+export async function newRecord(
+  wish: SessionWish,
+  { home, directory }: { home: string; directory: string },
+): Promise<SessionRecord> {
+  const workspace = wish.workspace === null ? null : await findWorkspace(wish.workspace, home);
+  return {
+    id: wish.id ?? newSessionId(),
+    createdAt: Date.now(),
+    profile: wish.profile,
+    inlineCredentials: wish.inlineCredentials,
+    workspace,
+    directory: workspace ?? (await realpath(directory)),
+    mode: wish.mode,
+    unattended: wish.unattended,
+    mcpServers: wish.mcpServers,
+    metadata: wish.metadata,
+    totals: { turns: 0, inputTokens: 0, outputTokens: 0 },
+    stats: { total_checks: 0, auto_approved: 0, user_approved: 0, denied: 0, blocked: 0 },
+    lastTurn: null,
+  };
+}
+
+async function findWorkspace(wanted: string, home: string): Promise<string> {
+  const path = resolve(wanted.replace(/^~(?=$|\/)/, home));
+  const found = await stat(path).catch(() => null);
+  if (found === null) throw new EngineError("bad_request", `Workspace does not exist: ${path}`);
+  if (!found.isDirectory())
+    throw new EngineError("bad_request", `Workspace is not a directory: ${path}`);
+  return realpath(path);
+}
+
+/**
+ * A prompt from a client must not run commands when it is rendered: tags that would are taken out.
+ */
+export const withoutDynamicTags = (prompt: string): string =>
+  prompt.replaceAll(
+    /<trender\b[^>]*>(?:[\s\S]*?<\/trender\s*>)?/gi,
+    "[dynamic content removed for security]",
+  );

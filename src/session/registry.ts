@@ -1,0 +1,242 @@
+/**
+ * The sessions: created, brought back from the store when they are used, let go when they are idle.
+ * Exactly one engine has a session in memory; only that one writes it.
+ */
+import { EngineError } from "../domain/errors.ts";
+import type { SessionId } from "../domain/ids.ts";
+import type { Profile } from "../domain/profile.ts";
+import type { SessionRecord } from "../domain/session.ts";
+import type { Tool } from "../domain/tool.ts";
+import { EventLog } from "./event-log.ts";
+import { endInterrupted } from "./interrupted.ts";
+import { permissionsOf } from "./permission-events.ts";
+import { startNext } from "./runs.ts";
+import { type Session, type SessionServices, saveSession } from "./session.ts";
+import { cancelRun } from "./turn.ts";
+
+/** A session that nobody used for so long goes back to the store. */
+const IDLE_MS = 10 * 60_000;
+const SWEEP_MS = 60_000;
+/** How long a cancelled turn may take to stop its commands and calls. */
+const STOP_MS = 5_000;
+
+export type NewSession = {
+  record: SessionRecord;
+  systemPrompt: string;
+  credentials: Profile | null;
+  userToken: string | null;
+};
+
+/** A session as it can be told of without bringing it back; `live` where it is in memory. */
+export type SessionView = {
+  record: SessionRecord;
+  /** Messages, with the system prompt where there is one. */
+  historyLength: number;
+  live: Session | null;
+};
+
+export const viewOf = (live: Session): SessionView => ({
+  record: live.record,
+  historyLength: live.messages.length + (live.systemPrompt === "" ? 0 : 1),
+  live,
+});
+
+export class SessionRegistry {
+  private readonly sessions = new Map<SessionId, Promise<Session>>();
+  private readonly sweep: Timer;
+  private stopping = false;
+
+  constructor(
+    private readonly services: SessionServices,
+    private readonly tools: readonly Tool[],
+  ) {
+    this.sweep = setInterval(() => void this.letGoOfIdle(), SWEEP_MS);
+    this.sweep.unref();
+  }
+
+  /** Throws `conflict` when the id is taken. */
+  async create(wanted: NewSession): Promise<Session> {
+    const { id } = wanted.record;
+    if (this.sessions.has(id) || (await this.services.store.session(id)) !== null) throw taken(id);
+    if (this.sessions.has(id)) throw taken(id);
+    const created = this.make(wanted);
+    this.sessions.set(id, created);
+    try {
+      return await created;
+    } catch (error) {
+      this.sessions.delete(id);
+      throw error;
+    }
+  }
+
+  /** Throws `not_found`; `conflict` when another running engine has it. */
+  async get(id: SessionId): Promise<Session> {
+    const known = this.sessions.get(id);
+    const session = await (known ?? this.restoreOnce(id));
+    session.usedAt = Date.now();
+    return session;
+  }
+
+  /** All sessions in the order of their creation, without bringing any back. */
+  async list(): Promise<SessionView[]> {
+    const stored = await this.services.store.sessions();
+    return Promise.all(
+      stored.map(async ({ record, messageCount, hasSystemPrompt }): Promise<SessionView> => {
+        const live = await this.sessions.get(record.id)?.catch(() => null);
+        if (live) return viewOf(live);
+        return { record, historyLength: messageCount + (hasSystemPrompt ? 1 : 0), live: null };
+      }),
+    );
+  }
+
+  /** Those in memory. */
+  async live(): Promise<Session[]> {
+    const all = await Promise.allSettled(this.sessions.values());
+    return all.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  }
+
+  /** Cancels its turn and forgets it, on disk too. */
+  async remove(id: SessionId): Promise<void> {
+    const session = await this.get(id);
+    await this.stop(session, "The session was deleted");
+    this.sessions.delete(id);
+    const { commit, lifecycle } = this.services;
+    lifecycle.append({ type: "session_deleted", session_id: id });
+    await commit.write({ kind: "delete_session", session: id });
+  }
+
+  /** Ends what a dead engine left open and goes on with what waited in the sessions it had. */
+  async recover(): Promise<void> {
+    for (const id of await this.services.store.abandonedSessions()) {
+      try {
+        await this.get(id);
+      } catch (error) {
+        this.services.log.error("session could not be recovered", { session: id, error });
+      }
+    }
+  }
+
+  /** Every turn ends in `error{cancelled}`; queued runs wait for the next start. */
+  async close(): Promise<void> {
+    this.stopping = true;
+    clearInterval(this.sweep);
+    const sessions = await this.live();
+    await Promise.all(sessions.map((each) => this.stop(each, "The engine is stopping")));
+    this.sessions.clear();
+  }
+
+  private restoreOnce(id: SessionId): Promise<Session> {
+    const restored = this.restore(id).catch((error) => {
+      this.sessions.delete(id);
+      throw error;
+    });
+    this.sessions.set(id, restored);
+    return restored;
+  }
+
+  private async make({
+    record,
+    systemPrompt,
+    credentials,
+    userToken,
+  }: NewSession): Promise<Session> {
+    if (this.stopping) throw new EngineError("unavailable", "The engine is stopping");
+    const session = await this.assemble(record, systemPrompt);
+    session.secrets = { credentials, userToken };
+    saveSession(session);
+    const { commit, lifecycle } = this.services;
+    lifecycle.append({
+      type: "session_created",
+      session_id: record.id,
+      profile: record.profile,
+      workspace: record.workspace,
+    });
+    await commit.write({ kind: "system_prompt", session: record.id, text: systemPrompt });
+    return session;
+  }
+
+  private async restore(id: SessionId): Promise<Session> {
+    const { store } = this.services;
+    if (this.stopping) throw new EngineError("unavailable", "The engine is stopping");
+    if ((await store.session(id)) === null) throw new EngineError("not_found", "Session not found");
+    const owner = await store.claim(id);
+    if (owner)
+      throw new EngineError(
+        "conflict",
+        `Another running engine (pid ${owner.pid}) has this session`,
+      );
+    const stored = await store.session(id);
+    if (stored === null) throw new EngineError("not_found", "Session not found");
+    const session = await this.assemble(stored.record, await store.systemPrompt(id));
+    session.messages = await store.messages(id);
+    for (const run of await store.openRuns(id)) {
+      if (run.state === "queued") session.queue.push(run);
+      else await endInterrupted(session, run);
+      if (run.idempotencyKey !== null) session.keys.set(run.idempotencyKey, run);
+    }
+    session.queue.sort((a, b) => a.place - b.place);
+    await session.events.flushed();
+    startNext(session);
+    return session;
+  }
+
+  private async assemble(record: SessionRecord, systemPrompt: string): Promise<Session> {
+    const { services } = this;
+    const events = await EventLog.open(record.id, { session_id: record.id }, services);
+    const session: Session = {
+      id: record.id,
+      record,
+      systemPrompt,
+      messages: [],
+      events,
+      permissions: permissionsOf(() => session),
+      tools: this.tools,
+      services,
+      active: null,
+      queue: [],
+      keys: new Map(),
+      model: null,
+      secrets: { credentials: null, userToken: null },
+      stopping: false,
+      closed: new AbortController(),
+      readers: 0,
+      usedAt: Date.now(),
+    };
+    session.closed.signal.addEventListener("abort", () => this.forget(session), { once: true });
+    return session;
+  }
+
+  /** Ends the session's turn, its readers and its provider. It stays in the store. */
+  private async stop(session: Session, why: string): Promise<void> {
+    session.stopping = true;
+    if (session.active) {
+      const { ended } = session.active;
+      cancelRun(session.active, why);
+      await Promise.race([ended, Bun.sleep(STOP_MS)]);
+    }
+    session.closed.abort();
+    session.model?.model.close();
+    await this.services.store.release(session.id);
+  }
+
+  private forget(session: Session): void {
+    session.stopping = true;
+    this.sessions.delete(session.id);
+  }
+
+  private async letGoOfIdle(): Promise<void> {
+    const before = Date.now() - IDLE_MS;
+    for (const session of await this.live())
+      if (session.usedAt < before && isIdle(session)) await this.stop(session, "Idle");
+  }
+}
+
+/** Credentials of its own are nowhere but in memory: such a session stays. */
+const isIdle = ({ active, queue, readers, secrets }: Session): boolean =>
+  active === null &&
+  queue.length === 0 &&
+  readers === 0 &&
+  secrets.credentials === null &&
+  secrets.userToken === null;
+
+const taken = (id: SessionId) => new EngineError("conflict", `Session '${id}' already exists`);

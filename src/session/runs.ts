@@ -1,0 +1,240 @@
+/**
+ * Runs: every accepted message is one. A session runs one at a time; others wait in its queue or
+ * join the one that runs. Accepting is atomic: there is no `await` between look and take.
+ */
+import { EngineError } from "../domain/errors.ts";
+import type { EventBody } from "../domain/events.ts";
+import { newRunId, type RunId } from "../domain/ids.ts";
+import type { UserMessage } from "../domain/messages.ts";
+import type { Delivery, RunLimits, RunRecord } from "../domain/session.ts";
+import {
+  type ActiveRun,
+  addMessage,
+  append,
+  openRun,
+  type Session,
+  saveRun,
+  saveSession,
+} from "./session.ts";
+import { cancelRun, runTurn } from "./turn.ts";
+
+/** Messages that may wait in one session. */
+const QUEUE_MAX = 100;
+const RUNS_LISTED_MAX = 500;
+/** How much of a message its `turn_started` event shows. */
+const PREVIEW_CHARS = 2_000;
+
+export type Submission = {
+  message: UserMessage;
+  delivery: Delivery;
+  limits: RunLimits;
+  idempotencyKey: string | null;
+  requestHash: string | null;
+};
+/** `attached`: the idempotency key is that of a run accepted before. */
+export type Accepted = { run: RunRecord; outcome: "started" | "queued" | "steered" | "attached" };
+
+/**
+ * Takes the message: starts it, queues it, or joins it to the active run. Resolves when that is
+ * stored. Throws `conflict` when a run is active and the message may not wait.
+ */
+export async function submit(session: Session, submission: Submission): Promise<Accepted> {
+  const { idempotencyKey: key } = submission;
+  const known = key === null ? null : await session.services.store.runByKey(session.id, key);
+  const accepted = attach(session, submission, known) ?? accept(session, submission);
+  await session.events.flushed();
+  return accepted;
+}
+
+function attach(session: Session, submission: Submission, known: RunRecord | null) {
+  const { idempotencyKey: key, requestHash } = submission;
+  const run = key === null ? null : (session.keys.get(key) ?? known);
+  if (run === null) return null;
+  if (run.requestHash !== requestHash)
+    throw new EngineError(
+      "invalid_request",
+      "This Idempotency-Key came with another request before",
+    );
+  return { run, outcome: "attached" } as const;
+}
+
+function accept(session: Session, submission: Submission): Accepted {
+  const { active, queue } = session;
+  const { delivery } = submission;
+  if (session.stopping) throw new EngineError("unavailable", "The session is being closed");
+  if (active && delivery === "reject")
+    throw new EngineError("conflict", "Turn already in progress");
+  if (queue.length + (active?.steered.length ?? 0) >= QUEUE_MAX)
+    throw new EngineError("unavailable", `${QUEUE_MAX} messages wait in this session already`, {
+      retryable: true,
+    });
+
+  const run = newRun(session, submission);
+  if (run.idempotencyKey !== null) session.keys.set(run.idempotencyKey, run);
+  saveRun(session, run);
+  if (!active) {
+    start(session, run);
+    return { run, outcome: "started" };
+  }
+  if (delivery === "steer") {
+    active.steered.push(run);
+    append(session, { type: "message_steered", run_id: run.id, into: active.record.id });
+    return { run, outcome: "steered" };
+  }
+  queue.push(run);
+  append(session, { type: "message_queued", run_id: run.id, position: queue.length });
+  return { run, outcome: "queued" };
+}
+
+/** Starts the next queued run, if none is active. */
+export function startNext(session: Session): void {
+  if (session.active || session.stopping) return;
+  const next = session.queue.shift();
+  if (next) start(session, next);
+}
+
+function start(session: Session, record: RunRecord): void {
+  const ended = Promise.withResolvers<void>();
+  const run: ActiveRun = {
+    record,
+    abort: new AbortController(),
+    steered: [],
+    ended: ended.promise,
+  };
+  session.active = run;
+  record.state = "running";
+  record.startedAt = Date.now();
+  record.afterSeq = session.events.last;
+  addMessage(session, { ...record.message, ts: record.startedAt });
+  saveRun(session, record);
+  const prompt = record.message.text.slice(0, PREVIEW_CHARS);
+  append(session, { type: "turn_started", turn_id: record.id, prompt });
+  session.services.lifecycle.append({
+    type: "turn_started",
+    session_id: session.id,
+    turn_id: record.id,
+  });
+  // Never rejects: what goes wrong in a turn is its last event.
+  void runTurn(session, run)
+    .then((last) => end(session, run, last))
+    .then(ended.resolve);
+}
+
+/**
+ * Everything about the end of a turn is stored together, and the session is free again before a
+ * client can have read the last event.
+ */
+async function end(session: Session, run: ActiveRun, last: EventBody): Promise<void> {
+  const { record } = run;
+  const { record: about } = session;
+  try {
+    record.endSeq = append(session, last);
+    record.endedAt = Date.now();
+    if (last.type === "turn_complete") {
+      record.state = "completed";
+      record.stopReason = last.stop_reason;
+      about.totals.turns += 1;
+      about.totals.inputTokens += last.input_tokens;
+      about.totals.outputTokens += last.output_tokens;
+    } else if (last.type === "error") {
+      record.state = last.code === "cancelled" ? "canceled" : "failed";
+      record.error = { code: last.code, message: last.message };
+    }
+    about.lastTurn = {
+      runId: record.id,
+      status: record.state === "completed" || record.state === "canceled" ? record.state : "failed",
+      error: record.error?.message ?? null,
+    };
+    saveRun(session, record);
+    saveSession(session);
+    session.services.lifecycle.append({
+      type: "turn_ended",
+      session_id: session.id,
+      turn_id: record.id,
+      state: about.lastTurn.status === "steered" ? "completed" : about.lastTurn.status,
+      reason: record.stopReason ?? record.error?.code ?? "",
+    });
+    // What could not join this run any more comes next.
+    session.queue.unshift(...run.steered);
+    session.active = null;
+    session.usedAt = Date.now();
+    startNext(session);
+    await session.events.flushed();
+    await session.events.trim();
+  } catch (error) {
+    // The log cannot be written: its readers have been told, and the session is read anew from the
+    // store on its next use, which ends this run as interrupted.
+    session.active = null;
+    session.services.log.error("turn could not be stored", { session: session.id, error });
+    session.closed.abort();
+  }
+}
+
+/** Cancels a run, active or waiting. One that has ended stays as it is. */
+export function cancel(session: Session, id: RunId): void {
+  const { active } = session;
+  if (active?.record.id === id) cancelRun(active);
+  for (const list of [session.queue, active?.steered ?? []]) {
+    const at = list.findIndex((run) => run.id === id);
+    const run = list[at];
+    if (!run) continue;
+    list.splice(at, 1);
+    run.state = "canceled";
+    run.endedAt = Date.now();
+    saveRun(session, run);
+    append(session, { type: "run_canceled", run_id: run.id });
+  }
+}
+
+/** Puts the queued runs into this order; those it does not name stay behind, in theirs. */
+export function reorder(session: Session, ids: readonly RunId[]): void {
+  const named = ids.map((id) => {
+    const run = session.queue.find((each) => each.id === id);
+    if (!run) throw new EngineError("not_found", `No queued run '${id}'`);
+    return run;
+  });
+  const rest = session.queue.filter((run) => !named.includes(run));
+  session.queue = [...named, ...rest];
+  session.queue.forEach((run, place) => {
+    run.place = place;
+    saveRun(session, run);
+  });
+}
+
+/** The session's runs, newest first, as they stand now. */
+export async function listRuns(session: Session): Promise<RunRecord[]> {
+  await session.services.commit.settled();
+  return session.services.store.runs(session.id, RUNS_LISTED_MAX);
+}
+
+/** A run of the session, wherever it stands. */
+export async function findRun(session: Session, id: RunId): Promise<RunRecord> {
+  const run = openRun(session, id) ?? (await session.services.store.run(id));
+  if (run?.sessionId !== session.id) throw new EngineError("not_found", `Run '${id}' not found`);
+  return run;
+}
+
+function newRun(session: Session, submission: Submission): RunRecord {
+  const { message, delivery, limits, idempotencyKey, requestHash } = submission;
+  return {
+    id: newRunId(),
+    sessionId: session.id,
+    state: "queued",
+    delivery,
+    message,
+    limits,
+    place: session.queue.length,
+    idempotencyKey,
+    requestHash,
+    createdAt: Date.now(),
+    startedAt: null,
+    endedAt: null,
+    acceptedAfter: session.events.last,
+    afterSeq: null,
+    endSeq: null,
+    steeredInto: null,
+    stopReason: null,
+    error: null,
+    usage: { inputTokens: 0, outputTokens: 0, toolCalls: 0 },
+  };
+}

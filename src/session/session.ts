@@ -1,0 +1,117 @@
+/** The Session type: one conversation in memory, as plain data; what must survive is in `record`. */
+import type { EventBody } from "../domain/events.ts";
+import type { RunId, SessionId } from "../domain/ids.ts";
+import type { Message } from "../domain/messages.ts";
+import type { Model } from "../domain/model.ts";
+import type { Profile } from "../domain/profile.ts";
+import type { RunRecord, SessionRecord } from "../domain/session.ts";
+import type { Tool } from "../domain/tool.ts";
+import type { Log } from "../lib/log.ts";
+import type { Permissions } from "../permissions/permissions.ts";
+import type { GroupCommit } from "../store/group-commit.ts";
+import type { Store } from "../store/store.ts";
+import type { EventLog } from "./event-log.ts";
+
+export type Session = {
+  readonly id: SessionId;
+  record: SessionRecord;
+  systemPrompt: string;
+  messages: Message[];
+  readonly events: EventLog;
+  readonly permissions: Permissions;
+  readonly tools: readonly Tool[];
+  readonly services: SessionServices;
+  /** The run whose turn is under way. */
+  active: ActiveRun | null;
+  /** Accepted messages that wait for their turn, next first. */
+  queue: RunRecord[];
+  /** Runs of this session by the idempotency key they came with, for as long as it is in memory. */
+  readonly keys: Map<string, RunRecord>;
+  /** Opened by the first turn, and anew when its profile has changed. */
+  model: { profile: Profile; model: Model } | null;
+  /** What the client gave for this session alone. Never stored, never shown. */
+  secrets: { credentials: Profile | null; userToken: string | null };
+  /** True from the moment on that the session takes no more messages and starts no more runs. */
+  stopping: boolean;
+  /** Aborted when the session is let go, after its last turn: its readers end. */
+  readonly closed: AbortController;
+  /** Streams that follow the session now. */
+  readers: number;
+  /** Milliseconds since the epoch. */
+  usedAt: number;
+};
+
+export type ActiveRun = {
+  record: RunRecord;
+  /** Aborted with an EngineError or a LimitReached as the reason. */
+  readonly abort: AbortController;
+  /** Messages that join before the next call of the model. */
+  steered: RunRecord[];
+  /** Resolves when the turn has ended and everything about it is stored. */
+  readonly ended: Promise<void>;
+};
+
+/** What sessions need of the engine. */
+export type SessionServices = {
+  readonly permissionTimeoutMs: number;
+  readonly eventsKept: number;
+  readonly store: Store;
+  readonly commit: GroupCommit;
+  readonly log: Log;
+  /** The lifecycle of all sessions, for dashboards. */
+  readonly lifecycle: EventLog;
+  /** The profile that a session's next call of the model uses. Throws EngineError. */
+  profileOf(session: Session): Promise<Profile>;
+  openModel(profile: Profile): Promise<Model>;
+};
+
+/** Adds to the conversation, for good. What is written in the same tick is stored with it. */
+export function addMessage(session: Session, message: Message): void {
+  const index = session.messages.push(message) - 1;
+  void saved(session, { kind: "message", session: session.id, index, message });
+}
+
+/** The system prompt stays. */
+export async function clearMessages(session: Session): Promise<void> {
+  session.messages = [];
+  await session.services.commit.write({ kind: "clear_messages", session: session.id });
+}
+
+export function saveSession(session: Session): void {
+  void saved(session, { kind: "session", record: { ...session.record } });
+}
+
+export function saveRun(session: Session, record: RunRecord): void {
+  void saved(session, { kind: "run", record: { ...record } });
+}
+
+/**
+ * A write that fails fails the events written with it, too, and with them the turn (see EventLog);
+ * here it is only told.
+ */
+async function saved(session: Session, write: Parameters<GroupCommit["write"]>[0]): Promise<void> {
+  try {
+    await session.services.commit.write(write);
+  } catch (error) {
+    session.services.log.error("session could not be stored", { session: session.id, error });
+  }
+}
+
+/** The run with this id, if it is under way or waits. */
+export const openRun = (session: Session, id: RunId): RunRecord | null =>
+  [session.active?.record, ...(session.active?.steered ?? []), ...session.queue].find(
+    (record) => record?.id === id,
+  ) ?? null;
+
+export const append = (session: Session, body: EventBody): number => session.events.append(body);
+
+/** Counts a stream as following the session, until what it returns is called. */
+export function attachReader(session: Session): () => void {
+  session.readers += 1;
+  let attached = true;
+  return () => {
+    if (attached) session.readers -= 1;
+    attached = false;
+    session.usedAt = Date.now();
+  };
+}

@@ -1,0 +1,131 @@
+/** One turn: from a user's message to the reply that calls no more tools, or to what ended it early. */
+import { EngineError, toEngineError, turnFault } from "../domain/errors.ts";
+import type { EventBody } from "../domain/events.ts";
+import type { Model } from "../domain/model.ts";
+import type { RunRecord } from "../domain/session.ts";
+import { answerOpenCalls } from "./conversation.ts";
+import { callModel, type ModelReply } from "./model-call.ts";
+import { type ActiveRun, addMessage, type Session, saveRun } from "./session.ts";
+import { runToolCalls } from "./tool-calls.ts";
+
+/** Twenty rounds of tools and the reply to the last of them; a message's `limits` say otherwise. */
+export const MODEL_CALLS_DEFAULT = 21;
+
+/** Why a turn ends before its model is done, yet without a failure; the `stop_reason` clients see. */
+export type LimitName = "max_turns" | "max_tool_calls" | "max_seconds" | "max_run_tokens";
+export class LimitReached extends Error {
+  constructor(readonly limit: LimitName) {
+    super(`The run reached its limit: ${limit}`);
+  }
+}
+
+/**
+ * Runs the turn and returns the event that ends it. Never throws: whatever goes wrong is an `error`
+ * event. The conversation is complete when it returns: every tool call has an answer.
+ */
+export async function runTurn(session: Session, run: ActiveRun): Promise<EventBody> {
+  const { record, abort } = run;
+  const deadline = deadlineOf(run);
+  try {
+    const stopReason = await runSteps(session, run, abort.signal);
+    return complete(record, stopReason);
+  } catch (caught) {
+    const cause = abort.signal.aborted ? abort.signal.reason : caught;
+    if (cause instanceof LimitReached) return complete(record, cause.limit);
+    const error = toEngineError(cause);
+    if (error.code === "internal")
+      session.services.log.error("turn failed", { session: session.id, run: record.id, error });
+    const { message, retryable } = error;
+    return { type: "error", code: turnFault(error), message, retryable };
+  } finally {
+    clearTimeout(deadline);
+    answerOpenCalls(session, "Not executed: the turn ended before this call was run");
+  }
+}
+
+async function runSteps(session: Session, run: ActiveRun, signal: AbortSignal): Promise<string> {
+  const model = await openModel(session);
+  const { usage, limits } = run.record;
+  const callsMax = limits.modelCalls ?? MODEL_CALLS_DEFAULT;
+  for (let calls = 0; ; calls++) {
+    if (calls === callsMax) throw new LimitReached("max_turns");
+    if (limits.tokens !== null && usage.inputTokens + usage.outputTokens >= limits.tokens)
+      throw new LimitReached("max_run_tokens");
+    joinSteered(session, run);
+    const reply = await callModel(session, model, signal, ({ text }) => addReply(session, text));
+    usage.inputTokens += reply.usage.inputTokens;
+    usage.outputTokens += reply.usage.outputTokens;
+    addReply(session, reply.text, reply);
+    if (reply.calls.length > 0) await runCalls(session, run, reply, signal);
+    else if (run.steered.length === 0) return reply.stopReason;
+  }
+}
+
+async function runCalls(
+  session: Session,
+  { record }: ActiveRun,
+  { calls }: ModelReply,
+  signal: AbortSignal,
+): Promise<void> {
+  const left = (record.limits.toolCalls ?? Number.POSITIVE_INFINITY) - record.usage.toolCalls;
+  const allowed = calls.slice(0, left);
+  record.usage.toolCalls += allowed.length;
+  await runToolCalls(session, allowed, signal);
+  if (allowed.length < calls.length) throw new LimitReached("max_tool_calls");
+}
+
+/** The session's model, opened anew when the user changed its profile meanwhile. */
+async function openModel(session: Session): Promise<Model> {
+  const profile = await session.services.profileOf(session);
+  if (session.model && Bun.deepEquals(session.model.profile, profile)) return session.model.model;
+  session.model?.model.close();
+  session.model = null;
+  const model = await session.services.openModel(profile);
+  session.model = { profile, model };
+  return model;
+}
+
+/** Messages that came while the turn ran are the user's next words to the model. */
+function joinSteered(session: Session, run: ActiveRun): void {
+  for (const record of run.steered.splice(0)) {
+    addMessage(session, { ...record.message, ts: Date.now() });
+    record.state = "steered";
+    record.endedAt = Date.now();
+    record.steeredInto = run.record.id;
+    saveRun(session, record);
+  }
+}
+
+/** Without a whole reply the text is what was shown before the call was cut. */
+function addReply(session: Session, text: string, whole?: ModelReply): void {
+  // Providers refuse an empty message.
+  if (text === "" && (whole?.calls ?? []).length === 0) return;
+  addMessage(session, {
+    role: "assistant",
+    text,
+    thinking: whole?.thinking ?? [],
+    toolCalls: (whole?.calls ?? []).map(({ id, name, input }) => ({ id, name, input })),
+    ...(whole ? {} : { partial: true }),
+    ts: Date.now(),
+  });
+}
+
+const complete = ({ usage }: RunRecord, stopReason: string): EventBody => ({
+  type: "turn_complete",
+  input_tokens: usage.inputTokens,
+  output_tokens: usage.outputTokens,
+  thinking_tokens: 0,
+  tool_calls: usage.toolCalls,
+  stop_reason: stopReason,
+});
+
+function deadlineOf({ record, abort }: ActiveRun): Timer | undefined {
+  const { seconds } = record.limits;
+  if (seconds === null) return undefined;
+  return setTimeout(() => abort.abort(new LimitReached("max_seconds")), seconds * 1000);
+}
+
+/** Stops the turn at whatever it is doing; it ends in `error{cancelled}`. */
+export function cancelRun({ abort }: ActiveRun, message = "Turn cancelled by user"): void {
+  abort.abort(new EngineError("cancelled", message));
+}
