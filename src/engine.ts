@@ -1,0 +1,98 @@
+/** Builds every part once, wires them, closes them in reverse. Nothing of it is global. */
+import { join } from "node:path";
+import { createKeyring, systemLookups } from "./config/keyring.ts";
+import { findLocalServers } from "./config/local-servers.ts";
+import { kollabPaths } from "./config/paths.ts";
+import { createProfiles, type Profiles } from "./config/profiles.ts";
+import type { Log } from "./lib/log.ts";
+import { openModel } from "./providers/registry.ts";
+import { EventLog } from "./session/event-log.ts";
+import { profileOf } from "./session/profile-of.ts";
+import { SessionRegistry } from "./session/registry.ts";
+import { GroupCommit } from "./store/group-commit.ts";
+import { openSqlite } from "./store/sqlite.ts";
+import { LIFECYCLE_LOG } from "./store/store.ts";
+import { builtInTools } from "./tools/registry.ts";
+
+const PERMISSION_TIMEOUT_MS = 300_000;
+/** Events kept of one session; the oldest go first. */
+const EVENTS_KEPT = 200_000;
+const LIFECYCLE_EVENTS_KEPT = 10_000;
+
+export type EngineOptions = {
+  /** The folder that holds `.kollab`. */
+  home: string;
+  /** Where sessions without a workspace run, and whose `.kollab/config.json` counts. */
+  directory: string;
+  env: Record<string, string | undefined>;
+  log: Log;
+  /** Default: `~/.kollab/engine`. */
+  dataDir?: string;
+  permissionTimeoutMs?: number;
+  eventsKept?: number;
+};
+
+export type Engine = {
+  readonly options: EngineOptions;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly profiles: Profiles;
+  readonly sessions: SessionRegistry;
+  /** The lifecycle of all sessions. */
+  readonly lifecycle: EventLog;
+  /** Aborts when the engine begins to close: streams that never end by themselves end then. */
+  readonly closing: AbortSignal;
+  findLocalServers: typeof findLocalServers;
+  /** Ends every turn and lets go of everything, the database last. */
+  close(): Promise<void>;
+};
+
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const { home, directory, env, log } = options;
+  const paths = kollabPaths(home);
+  const store = openSqlite(join(options.dataDir ?? paths.engineDir, "engine.db"));
+  const commit = new GroupCommit(store);
+  const closing = new AbortController();
+  try {
+    const eventsKept = options.eventsKept ?? EVENTS_KEPT;
+    const lifecycle = await EventLog.open(
+      LIFECYCLE_LOG,
+      {},
+      { store, commit, eventsKept: LIFECYCLE_EVENTS_KEPT },
+    );
+    const secrets = createKeyring(systemLookups(env), log);
+    const profiles = createProfiles({ home, directory, env, log, secrets });
+    const sessions = new SessionRegistry(
+      {
+        store,
+        commit,
+        log,
+        lifecycle,
+        eventsKept,
+        permissionTimeoutMs: options.permissionTimeoutMs ?? PERMISSION_TIMEOUT_MS,
+        profileOf: (session) => profileOf(session, profiles),
+        openModel: (profile) => openModel(profile),
+      },
+      builtInTools({ env }),
+    );
+    await sessions.recover();
+    return {
+      options,
+      startedAt: Date.now(),
+      profiles,
+      sessions,
+      lifecycle,
+      closing: closing.signal,
+      findLocalServers,
+      async close() {
+        await sessions.close();
+        closing.abort();
+        await commit.settled().catch((error) => log.error("last writes failed", { error }));
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

@@ -1,0 +1,109 @@
+/** The engine over HTTP: who may ask, the routes, what errors look like. */
+import { Elysia, NotFoundError, ParseError, ValidationError } from "elysia";
+import { EngineError } from "../domain/errors.ts";
+import type { Engine } from "../engine.ts";
+import { type Access, requireAccess } from "./auth.ts";
+import { readJsonBody, refuseLongBody } from "./body.ts";
+import { CORS_HEADERS, errorResponse, type Issue, problem } from "./errors.ts";
+import { messageRoutes } from "./routes/messages.ts";
+import { permissionRoutes } from "./routes/permissions.ts";
+import { profileRoutes } from "./routes/profiles.ts";
+import { runRoutes } from "./routes/runs.ts";
+import { sessionRoutes } from "./routes/sessions.ts";
+import { systemRoutes } from "./routes/system.ts";
+
+const METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
+const PREFLIGHT_SECONDS = 600;
+
+export function createApp(engine: Engine, access: Access) {
+  const app = new Elysia({
+    // Fields that a client sends and we do not know are ignored, not an error.
+    normalize: false,
+    // The default router takes hosts of fewer than four letters for no host at all.
+    handler: { standardHostname: false },
+  })
+    .onRequest(({ request, set }) => {
+      Object.assign(set.headers, CORS_HEADERS);
+      const { pathname } = new URL(request.url);
+      try {
+        requireAccess(request, pathname, access);
+        if (request.method === "OPTIONS") return preflight(request);
+        refuseLongBody(request);
+        if (pathname.length > 1 && pathname.endsWith("/")) return withoutSlash(request);
+        return undefined;
+      } catch (error) {
+        return errorResponse(error);
+      }
+    })
+    .onParse(({ request }) => readJsonBody(request))
+    .onError(({ error, request }) => {
+      if (error instanceof NotFoundError) return unknownRoute(app.routes, request);
+      if (error instanceof ValidationError) return invalid(error);
+      const thrown = error instanceof ParseError ? (error.cause ?? error) : error;
+      if (!(thrown instanceof EngineError))
+        engine.options.log.error("request failed", { path: request.url, error: thrown });
+      return errorResponse(thrown);
+    })
+    .use(systemRoutes(engine, access.token))
+    .use(sessionRoutes(engine))
+    .use(messageRoutes(engine))
+    .use(runRoutes(engine))
+    .use(permissionRoutes(engine))
+    .use(profileRoutes(engine));
+  return app;
+}
+
+function preflight(request: Request): Response {
+  return new Response(null, {
+    status: 204,
+    headers: {
+      ...CORS_HEADERS,
+      "access-control-allow-methods": METHODS,
+      "access-control-allow-headers":
+        request.headers.get("access-control-request-headers") ?? "authorization, content-type",
+      "access-control-max-age": String(PREFLIGHT_SECONDS),
+    },
+  });
+}
+
+/** The path alone: a redirect that names the host would follow whatever the client called us. */
+function withoutSlash(request: Request): Response {
+  const { pathname, search } = new URL(request.url);
+  const location = `/${pathname.replace(/^\/+|\/+$/g, "")}${search}`;
+  return new Response(null, { status: 307, headers: { ...CORS_HEADERS, location } });
+}
+
+/** The router knows no 405: the path may exist under another method. */
+function unknownRoute(routes: { method: string; path: string }[], request: Request): Response {
+  const parts = new URL(request.url).pathname.split("/");
+  const allowed = routes.filter(({ path }) => {
+    const own = path.split("/");
+    return own.length === parts.length && own.every((p, i) => p.startsWith(":") || p === parts[i]);
+  });
+  if (allowed.length === 0) return problem("not_found", "Not Found");
+  const allow = [...new Set(allowed.map(({ method }) => method))].join(", ");
+  return problem("method_not_allowed", "Method Not Allowed", { headers: { allow } });
+}
+
+const SCALARS = new Set(["string", "number", "boolean"]);
+const SECRET_FIELD = /key|token|secret|password|credential/i;
+
+function invalid(error: ValidationError): Response {
+  const issues = error.all.map((each): Issue => {
+    const path = "path" in each ? String(each.path) : "";
+    const value = "value" in each ? each.value : undefined;
+    const loc = [error.type, ...path.split("/").filter(Boolean).map(asIndex)];
+    const shown = SCALARS.has(typeof value) && !SECRET_FIELD.test(path) ? { input: value } : {};
+    const type = value === undefined ? "missing" : "value_error";
+    const msg = "message" in each ? String(each.message) : "Invalid";
+    return { type, loc, msg: value === undefined ? "Field required" : msg, ...shown };
+  });
+  return problem("invalid_request", issues.length > 0 ? issues : [whole(error)]);
+}
+
+const whole = (error: ValidationError): Issue => ({
+  type: "value_error",
+  loc: [error.type],
+  msg: "Invalid",
+});
+const asIndex = (part: string): string | number => (/^\d+$/.test(part) ? Number(part) : part);

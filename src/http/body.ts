@@ -1,0 +1,50 @@
+/** Request bodies: JSON, bounded. */
+import { EngineError } from "../domain/errors.ts";
+import { findJsonFault } from "../lib/json-fault.ts";
+import type { Issue } from "./errors.ts";
+
+export const BODY_BYTES_MAX = 8 * 1024 * 1024;
+
+/** The body as JSON, `undefined` when there is none. Throws too_large, unsupported_media_type, invalid_request. */
+export async function readJsonBody(request: Request): Promise<unknown> {
+  const bytes = await readBytes(request);
+  if (bytes.length === 0) return undefined;
+  const type = request.headers.get("content-type");
+  if (type !== null && !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type))
+    throw new EngineError("unsupported_media_type", `Send application/json, not ${type}`);
+  const text = new TextDecoder().decode(bytes);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw notJson(text, cause);
+  }
+}
+
+function notJson(text: string, cause: unknown): EngineError {
+  const fault = findJsonFault(text);
+  const lines = text.split("\n").slice(0, (fault?.line ?? 1) - 1);
+  const offset = lines.reduce((sum, line) => sum + line.length + 1, (fault?.column ?? 1) - 1);
+  const msg = `JSON decode error: ${fault?.problem ?? "not JSON"}`;
+  const issue: Issue = { type: "json_invalid", loc: ["body", offset], msg };
+  return new EngineError("invalid_request", msg, { cause, detail: [issue] });
+}
+
+export function refuseLongBody(request: Request): void {
+  if (Number(request.headers.get("content-length") ?? 0) > BODY_BYTES_MAX) throw tooLarge();
+}
+
+async function readBytes(request: Request): Promise<Uint8Array> {
+  if (request.headers.has("content-length")) return request.bytes();
+  // Sent in chunks, without saying how much: counted as it comes.
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body ?? []) {
+    length += chunk.length;
+    if (length > BODY_BYTES_MAX) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+const tooLarge = () =>
+  new EngineError("too_large", `A body may have ${BODY_BYTES_MAX} bytes at most`);

@@ -1,0 +1,76 @@
+/** Prompts and modes: answer a prompt, see what waits, change how much is asked. */
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import { EngineError } from "../../domain/errors.ts";
+import type { ToolCallId } from "../../domain/ids.ts";
+import {
+  APPROVAL_MODES,
+  APPROVAL_SCOPES,
+  type ApprovalMode,
+  type ApprovalScope,
+} from "../../domain/permission.ts";
+import type { Engine } from "../../engine.ts";
+import { saveSession } from "../../session/session.ts";
+import { SESSION_PARAMS } from "../schemas.ts";
+
+export const permissionRoutes = (engine: Engine) =>
+  new Elysia({ prefix: "/sessions/:session_id", tags: ["permissions"] })
+    .post(
+      "/permission",
+      async ({ params, body }) => {
+        const session = await engine.sessions.get(params.session_id);
+        const decision = oneOf(body.decision, ["approve", "deny"] as const, "decision");
+        const scope: ApprovalScope =
+          decision === "deny" ? "once" : oneOf(body.scope ?? "once", APPROVAL_SCOPES, "scope");
+        const applied = session.permissions.answer(body.tool_id, { decision, scope });
+        return { ok: true, tool_id: body.tool_id, decision, ...applied };
+      },
+      {
+        params: SESSION_PARAMS,
+        body: Type.Object({
+          tool_id: Type.Unsafe<ToolCallId>(Type.String()),
+          decision: Type.String({ description: "approve or deny" }),
+          scope: Type.Optional(Type.String({ description: APPROVAL_SCOPES.join(", ") })),
+        }),
+        detail: { summary: "Answer a permission request; the first answer counts" },
+      },
+    )
+    .get(
+      "/permissions",
+      async ({ params }) => {
+        const { id, record, permissions } = await engine.sessions.get(params.session_id);
+        const pending = permissions.pending();
+        return {
+          session_id: id,
+          approval_mode: APPROVAL_MODES[record.mode],
+          approval_mode_name: record.mode,
+          pending: pending.map(({ tool_id }) => tool_id),
+          pending_details: pending,
+          stats: record.stats,
+        };
+      },
+      { params: SESSION_PARAMS, detail: { summary: "What waits for an answer, and counts" } },
+    )
+    .post(
+      "/permissions/mode",
+      async ({ params, body }) => {
+        const session = await engine.sessions.get(params.session_id);
+        const modes = Object.keys(APPROVAL_MODES) as ApprovalMode[];
+        const mode = oneOf(body.mode, modes, "mode");
+        session.record.mode = mode;
+        saveSession(session);
+        return { ok: true, mode };
+      },
+      {
+        params: SESSION_PARAMS,
+        body: Type.Object({ mode: Type.String() }),
+        detail: { summary: "Change the session's approval mode, for its next tool call on" },
+      },
+    );
+
+/** The original answers 400 here, where other fields have 422. */
+function oneOf<T extends string>(value: string, known: readonly T[], field: string): T {
+  const found = known.find((each) => each === value);
+  if (found !== undefined) return found;
+  throw new EngineError("bad_request", `Unknown ${field} '${value}': one of ${known.join(", ")}`);
+}

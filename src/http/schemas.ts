@@ -1,0 +1,70 @@
+/** Pieces of request schemas that several routes share. */
+import { type TSchema, Type } from "@sinclair/typebox";
+import { ID_PATTERN, type RunId, type SessionId } from "../domain/ids.ts";
+import { APPROVAL_MODES, type ApprovalMode } from "../domain/permission.ts";
+import type { RunLimits } from "../domain/session.ts";
+import { IMAGE_TYPES } from "../session/content.ts";
+
+const ID = { pattern: ID_PATTERN };
+
+export const SESSION_PARAMS = Type.Object({
+  session_id: Type.Unsafe<SessionId>(Type.String(ID)),
+});
+export const RUN_PARAMS = Type.Object({
+  session_id: Type.Unsafe<SessionId>(Type.String(ID)),
+  run_id: Type.Unsafe<RunId>(Type.String(ID)),
+});
+
+export const oneOf = <const T extends string>(values: readonly T[]) =>
+  Type.Unsafe<T>(Type.String({ enum: [...values] }));
+
+export const MODE = oneOf(Object.keys(APPROVAL_MODES) as ApprovalMode[]);
+
+export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+/** A cursor in the query: what it does not say, `Last-Event-ID` does. */
+export const CURSOR_QUERY = Type.Object({
+  after: Type.Optional(
+    Type.String({ pattern: "^[0-9]{1,15}$", description: "Only events after this id" }),
+  ),
+});
+
+const count = (description: string) =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000, description }));
+
+const PART = Type.Union([
+  Type.Object({ type: Type.Literal("text"), text: Type.String() }),
+  Type.Object({
+    type: Type.Literal("image"),
+    media_type: Type.Optional(oneOf(IMAGE_TYPES)),
+    data: Type.Optional(Type.String({ description: "base64" })),
+    path: Type.Optional(Type.String({ description: "a file in the workspace" })),
+  }),
+  Type.Object({
+    type: Type.Literal("file"),
+    path: Type.String({ description: "a text file in the workspace" }),
+  }),
+]);
+
+export const MESSAGE_BODY = Type.Object({
+  content: Type.Union([Type.String(), Type.Array(PART, { minItems: 1, maxItems: 100 })]),
+  continuation: Type.Optional(Type.Boolean()),
+  delivery: Type.Optional(oneOf(["reject", "queue", "steer"])),
+  on_disconnect: Type.Optional(oneOf(["continue", "cancel"])),
+  limits: Type.Optional(
+    Type.Object({
+      model_calls: count("calls of the model"),
+      tool_calls: count("calls of tools"),
+      seconds: count("from the first model call on"),
+      tokens: count("in and out, of all calls"),
+    }),
+  ),
+});
+
+type Limits = { model_calls?: number; tool_calls?: number; seconds?: number; tokens?: number };
+export const readLimits = (limits: Limits = {}): RunLimits => ({
+  modelCalls: limits.model_calls ?? null,
+  toolCalls: limits.tool_calls ?? null,
+  seconds: limits.seconds ?? null,
+  tokens: limits.tokens ?? null,
+});

@@ -1,0 +1,95 @@
+/** The listening engine: bind, write the token, answer; stop without cutting anybody short. */
+import { kollabPaths } from "../config/paths.ts";
+import { createTokenCheck, newToken, writeToken } from "../config/token.ts";
+import { EngineError } from "../domain/errors.ts";
+import type { Engine } from "../engine.ts";
+import { createApp } from "./app.ts";
+import { BODY_BYTES_MAX } from "./body.ts";
+
+/** How long open streams may take to send their last events. */
+const DRAIN_MS = 2_000;
+
+export type ServerOptions = {
+  host: string;
+  /** 0: any free one. */
+  port: number;
+  /** Further names that clients may use for this machine. */
+  allowedHosts?: readonly string[];
+};
+
+export type Server = {
+  port: number;
+  token: string;
+  /** Stops listening, ends the engine's turns, lets streams end, closes the engine. */
+  stop(): Promise<void>;
+};
+
+export const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+
+/** Throws `unavailable` when the address cannot be had; nothing is left behind then. */
+export async function startServer(engine: Engine, options: ServerOptions): Promise<Server> {
+  const { host, port, allowedHosts = [] } = options;
+  const tokenFile = kollabPaths(engine.options.home).token;
+  const token = newToken();
+  const app = createApp(engine, {
+    token: createTokenCheck(tokenFile, token),
+    hosts: [host, ...allowedHosts],
+    loopbackOnly: isLoopback(host),
+  });
+  try {
+    app.listen({
+      hostname: host,
+      port,
+      // Two engines on one port would share its requests.
+      reusePort: false,
+      development: false,
+      // Streams are silent while a person thinks; they have a heartbeat of their own.
+      idleTimeout: 0,
+      // Ours answers first, with a body that says why.
+      maxRequestBodySize: 2 * BODY_BYTES_MAX,
+    });
+  } catch (cause) {
+    throw new EngineError("unavailable", cannotListen(host, port, cause), { cause });
+  }
+  const server = app.server;
+  if (!server) throw new EngineError("unavailable", cannotListen(host, port, "no server"));
+  try {
+    // Only once the port is ours: a failed start must not lock clients out of a running engine.
+    writeToken(tokenFile, token);
+  } catch (error) {
+    await server.stop(true);
+    throw error;
+  }
+  return {
+    port: server.port ?? port,
+    token,
+    async stop() {
+      const drained = server.stop();
+      await engine.close();
+      await Promise.race([drained, Bun.sleep(DRAIN_MS)]);
+      await server.stop(true);
+    },
+  };
+}
+
+/** The API for a client in this process: no port, no token file. `fetch` is as the global one. */
+export function inProcess(engine: Engine): {
+  token: string;
+  fetch(request: Request): Promise<Response>;
+} {
+  const token = newToken();
+  const tokenFile = kollabPaths(engine.options.home).token;
+  const app = createApp(engine, {
+    token: createTokenCheck(tokenFile, token),
+    hosts: [],
+    loopbackOnly: true,
+  });
+  return { token, fetch: async (request) => app.handle(request) };
+}
+
+function cannotListen(host: string, port: number, cause: unknown): string {
+  const code = cause instanceof Error && "code" in cause ? cause.code : String(cause);
+  const why = code === "EADDRINUSE" ? "the port is in use" : code;
+  return `Cannot listen on ${host}:${port}: ${why}`;
+}
