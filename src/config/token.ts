@@ -1,0 +1,56 @@
+/** The engine's token: made at every start, kept in a file for clients on this machine, compared. */
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { CachedFile } from "../lib/cached-file.ts";
+
+const TOKEN_BYTES = 32;
+const TOKEN_FILE_BYTES_MAX = 4096;
+
+export const newToken = (): string => randomBytes(TOKEN_BYTES).toString("base64url");
+
+/** Only its owner can ever read it, and nobody sees half of it. */
+export function writeToken(path: string, token: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}`);
+  try {
+    writeFileSync(temporary, token, { flag: "wx", mode: 0o600 });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+export type TokenCheck = { accepts(candidate: string): boolean };
+
+/**
+ * Accepts this process's token and the one in the file: a second engine on the same home overwrites
+ * the file, and clients that read it then may still talk to the first.
+ */
+export function createTokenCheck(path: string, token: string): TokenCheck {
+  const own = digest(token);
+  const file = new CachedFile(path, TOKEN_FILE_BYTES_MAX, (text) => {
+    const written = text?.trim() ?? "";
+    return written === "" ? null : digest(written);
+  });
+  const ofFile = (): Buffer | null => {
+    try {
+      return file.read();
+    } catch {
+      // Unreadable or no text: nobody can have got a token from it.
+      return null;
+    }
+  };
+  return {
+    accepts(candidate) {
+      const offered = digest(candidate);
+      if (timingSafeEqual(offered, own)) return true;
+      const written = ofFile();
+      return written !== null && timingSafeEqual(offered, written);
+    },
+  };
+}
+
+/** Digests have one length and tell nothing by the place of their first difference. */
+const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
