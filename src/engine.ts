@@ -5,6 +5,7 @@ import { findLocalServers } from "./config/local-servers.ts";
 import { kollabPaths } from "./config/paths.ts";
 import { createProfiles, type Profiles } from "./config/profiles.ts";
 import type { Log } from "./lib/log.ts";
+import { ProcessGuard } from "./lib/process-guard.ts";
 import { openModel } from "./providers/registry.ts";
 import { EventLog } from "./session/event-log.ts";
 import { profileOf } from "./session/profile-of.ts";
@@ -50,7 +51,9 @@ export type Engine = {
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { home, directory, env, log } = options;
   const paths = kollabPaths(home);
-  const store = openSqlite(join(options.dataDir ?? paths.engineDir, "engine.db"));
+  const dataDir = options.dataDir ?? paths.engineDir;
+  const store = openSqlite(join(dataDir, "engine.db"));
+  const guard = new ProcessGuard();
   const commit = new GroupCommit(store);
   const closing = new AbortController();
   try {
@@ -73,7 +76,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         profileOf: (session) => profileOf(session, profiles),
         openModel: (profile) => openModel(profile),
       },
-      builtInTools({ env }),
+      builtInTools({ env, guard, closed: [dataDir] }),
     );
     await sessions.recover();
     return {
@@ -86,6 +89,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       findLocalServers,
       async close() {
         await sessions.close();
+        await guard.close();
         closing.abort();
         await commit.settled().catch((error) => log.error("last writes failed", { error }));
         await store.close();

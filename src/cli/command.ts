@@ -1,0 +1,45 @@
+/** What a command of the executable is, and what all of them share. */
+import { homedir } from "node:os";
+import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
+import { toEngineError } from "../domain/errors.ts";
+
+export type Command = {
+  /** How to use it, for people. */
+  help: string;
+  /** Resolves with the exit code. */
+  run(args: string[]): Promise<number>;
+};
+
+/** The home folder as the shell has it: `$HOME` is the only way to move `~/.kollab`. */
+export const homeFolder = (): string => process.env.HOME || homedir();
+
+/** The command line as options; prints what is wrong with it and returns null. */
+export function readOptions<T extends ParseArgsOptionsConfig>(
+  args: string[],
+  options: T,
+  positionals: { allowed: boolean } = { allowed: false },
+) {
+  try {
+    return parseArgs({ args, options, strict: true, allowPositionals: positionals.allowed });
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+/** One line on stderr, for a person. */
+export function fail(error: unknown): null {
+  console.error(`kollab-engine: ${toEngineError(error).message.split("\n", 1)[0]}`);
+  return null;
+}
+
+/** A whole number within bounds, or null after saying what is wrong. */
+export function readNumber(
+  name: string,
+  text: string | undefined,
+  { fallback, min, max }: { fallback: number; min: number; max: number },
+): number | null {
+  if (text === undefined) return fallback;
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= min && number <= max) return number;
+  return fail(new Error(`--${name} is a whole number from ${min} to ${max}, not '${text}'`));
+}
