@@ -14,6 +14,7 @@ export type Seq = number;
 export const ID_PATTERN = "^[A-Za-z0-9._-]{1,128}$";
 
 export const newSessionId = (): SessionId => `sess_${randomBytes(6).toString("hex")}` as SessionId;
-export const newRunId = (): RunId => `run_${randomBytes(8).toString("hex")}` as RunId;
+/** Ascends with time, also within a millisecond. */
+export const newRunId = (): RunId => `run_${Bun.randomUUIDv7("hex").replaceAll("-", "")}` as RunId;
 export const newToolCallId = (): ToolCallId =>
   `call_${randomBytes(8).toString("hex")}` as ToolCallId;

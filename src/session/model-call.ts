@@ -3,6 +3,7 @@ import { EngineError, toEngineError } from "../domain/errors.ts";
 import type { AssistantMessage, Usage } from "../domain/messages.ts";
 import type { Model, ModelToolCall } from "../domain/model.ts";
 import { sleep } from "../lib/abort.ts";
+import { cleanToolName } from "../tools/registry.ts";
 import { append, type Session } from "./session.ts";
 
 /** A call that failed before its first token is made again this often … */
@@ -64,6 +65,7 @@ async function readReply(
     messages: session.messages,
     tools: model.callsTools ? session.tools : [],
   };
+  const names = session.tools.map(({ name }) => name);
   let thought = "";
   const showThought = () => {
     if (thought !== "") append(session, { type: "thinking", text: thought });
@@ -85,7 +87,7 @@ async function readReply(
         reply.thinking.push(event.block);
         break;
       case "tool_call":
-        reply.calls.push(event.call);
+        reply.calls.push({ ...event.call, name: cleanToolName(event.call.name, names) });
         break;
       case "finish":
         showThought();

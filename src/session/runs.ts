@@ -209,8 +209,8 @@ export async function listRuns(session: Session): Promise<RunRecord[]> {
 
 /** A run of the session, wherever it stands. */
 export async function findRun(session: Session, id: RunId): Promise<RunRecord> {
-  const run = openRun(session, id) ?? (await session.services.store.run(id));
-  if (run?.sessionId !== session.id) throw new EngineError("not_found", `Run '${id}' not found`);
+  const run = openRun(session, id) ?? (await session.services.store.run(session.id, id));
+  if (run === null) throw new EngineError("not_found", `Run '${id}' not found`);
   return run;
 }
 

@@ -14,15 +14,15 @@ export const MIGRATIONS: readonly string[] = [
     system_prompt TEXT NOT NULL DEFAULT '',
     owner TEXT
   );
+  -- Ids of runs ascend with time.
   CREATE TABLE runs (
-    number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
     session_id TEXT NOT NULL,
+    id TEXT NOT NULL,
     is_open INTEGER NOT NULL,
     idempotency_key TEXT,
-    record TEXT NOT NULL
-  );
-  CREATE INDEX runs_of_session ON runs (session_id, number);
+    record TEXT NOT NULL,
+    PRIMARY KEY (session_id, id)
+  ) WITHOUT ROWID;
   CREATE INDEX runs_open ON runs (session_id) WHERE is_open = 1;
   CREATE UNIQUE INDEX runs_by_key ON runs (session_id, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
@@ -31,7 +31,8 @@ export const MIGRATIONS: readonly string[] = [
     position INTEGER NOT NULL,
     message TEXT NOT NULL,
     PRIMARY KEY (session_id, position)
-  );
+  ) WITHOUT ROWID;
+  -- With a rowid: what many sessions write at once lies side by side.
   CREATE TABLE events (
     log TEXT NOT NULL,
     first INTEGER NOT NULL,

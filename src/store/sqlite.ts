@@ -1,7 +1,7 @@
 /** The store in one SQLite file (WAL), or in memory for tests. All SQL of the engine stands here. */
 import { Database } from "bun:sqlite";
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { EngineError } from "../domain/errors.ts";
 import type { Seq, SessionId } from "../domain/ids.ts";
@@ -13,6 +13,14 @@ import type { EngineProcess, Store, StoredSession, Write } from "./store.ts";
 
 /** How long a statement waits for another process's lock; meanwhile this process stands still. */
 const BUSY_TIMEOUT_MS = 2_000;
+/**
+ * Moving the log of changes (WAL) into the database waits for the disk, so it is done while nothing is
+ * written, and in the middle of writing only where the log has become this long.
+ */
+const CHECKPOINT_IDLE_MS = 500;
+const CHECKPOINT_IDLE_BYTES = 4 * 1024 * 1024;
+const WAL_BYTES_MAX = 128 * 1024 * 1024;
+const WRITES_BETWEEN_LOOKS = 256;
 /** Rows of events read at a time; a row holds what one tick of the event loop wrote. */
 const BATCHES_MAX = 64;
 
@@ -27,6 +35,8 @@ export function openSqlite(file: string): Store {
   db.run("PRAGMA journal_mode = WAL");
   // A commit survives the end of the process at once, and a power cut from the next checkpoint on.
   db.run("PRAGMA synchronous = NORMAL");
+  db.run("PRAGMA wal_autocheckpoint = 0");
+  db.run(`PRAGMA journal_size_limit = ${CHECKPOINT_IDLE_BYTES}`);
   migrate(db, file);
 
   const self: EngineProcess = {
@@ -63,9 +73,12 @@ export function openSqlite(file: string): Store {
     for (const write of writes) applyOne(change, self.id, write);
   });
 
+  const checkpoint = checkpoints(db, file);
+
   return {
     async apply(writes) {
       applyAll(writes);
+      checkpoint.written();
     },
     async session(id) {
       const row = first<SessionRow>(`${SESSION_SQL} WHERE id = $id`, { id });
@@ -87,18 +100,19 @@ export function openSqlite(file: string): Store {
         { session },
       ).map((row): Message => JSON.parse(row.message));
     },
-    async run(id) {
-      return readRun(first<RunRow>("SELECT record FROM runs WHERE id = $id", { id }));
+    async run(session, id) {
+      const sql = "SELECT record FROM runs WHERE session_id = $session AND id = $id";
+      return readRun(first<RunRow>(sql, { session, id }));
     },
     async runs(session, limit) {
       return all<RunRow>(
-        "SELECT record FROM runs WHERE session_id = $session ORDER BY number DESC LIMIT $limit",
+        "SELECT record FROM runs WHERE session_id = $session ORDER BY id DESC LIMIT $limit",
         { session, limit },
       ).map((row): RunRecord => JSON.parse(row.record));
     },
     async openRuns(session) {
       return all<RunRow>(
-        "SELECT record FROM runs WHERE session_id = $session AND is_open = 1 ORDER BY number",
+        "SELECT record FROM runs WHERE session_id = $session AND is_open = 1 ORDER BY id",
         { session },
       ).map((row): RunRecord => JSON.parse(row.record));
     },
@@ -107,7 +121,7 @@ export function openSqlite(file: string): Store {
       return readRun(first<RunRow>(sql, { session, key }));
     },
     async abandonedSessions() {
-      const sql = "SELECT DISTINCT session_id AS id FROM runs WHERE is_open = 1 ORDER BY number";
+      const sql = "SELECT DISTINCT session_id AS id FROM runs WHERE is_open = 1";
       return all<{ id: SessionId }>(sql)
         .map((row) => row.id)
         .filter((id) => livingOwner(id) === null);
@@ -138,6 +152,7 @@ export function openSqlite(file: string): Store {
     async close() {
       change("UPDATE sessions SET owner = NULL WHERE owner = $self", { self: self.id });
       change("DELETE FROM engines WHERE id = $self", { self: self.id });
+      checkpoint.stop();
       db.close();
     },
   };
@@ -168,7 +183,7 @@ function applyOne(change: (sql: string, row: Row) => unknown, self: string, writ
       const { record } = write;
       const sql = `INSERT INTO runs (id, session_id, is_open, idempotency_key, record)
         VALUES ($id, $session, $open, $key, $record)
-        ON CONFLICT (id) DO UPDATE SET is_open = excluded.is_open, record = excluded.record`;
+        ON CONFLICT (session_id, id) DO UPDATE SET is_open = excluded.is_open, record = excluded.record`;
       change(sql, {
         id: record.id,
         session: record.sessionId,
@@ -219,6 +234,28 @@ const readSession = (row: SessionRow): StoredSession => ({
 
 type RunRow = { record: string };
 const readRun = (row: RunRow | null): RunRecord | null => row && JSON.parse(row.record);
+
+/** Keeps the log of changes short. */
+function checkpoints(db: Database, file: string) {
+  const walBytes = () => statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  const run = () => db.run("PRAGMA wal_checkpoint(PASSIVE)");
+  let idle: Timer | null = null;
+  let writes = 0;
+  return {
+    written() {
+      writes += 1;
+      if (writes % WRITES_BETWEEN_LOOKS === 0 && walBytes() > WAL_BYTES_MAX) run();
+      if (idle) idle.refresh();
+      else
+        idle = setTimeout(() => {
+          if (walBytes() > CHECKPOINT_IDLE_BYTES) run();
+        }, CHECKPOINT_IDLE_MS).unref();
+    },
+    stop() {
+      if (idle) clearTimeout(idle);
+    },
+  };
+}
 
 /** Brings the file to this program's shape, one migration a transaction. */
 function migrate(db: Database, file: string): void {

@@ -50,7 +50,7 @@ export type Store = {
   systemPrompt(id: SessionId): Promise<string>;
   messages(id: SessionId): Promise<Message[]>;
 
-  run(id: RunId): Promise<RunRecord | null>;
+  run(session: SessionId, id: RunId): Promise<RunRecord | null>;
   /** Newest first. */
   runs(session: SessionId, limit: number): Promise<RunRecord[]>;
   /** Queued, running or waiting. */

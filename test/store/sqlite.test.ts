@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { RunId, SessionId } from "../../src/domain/ids.ts";
+import type { Message } from "../../src/domain/messages.ts";
 import type { RunRecord } from "../../src/domain/session.ts";
 import { openSqlite } from "../../src/store/sqlite.ts";
 import { sessionRecord, withFolder } from "../support/store.ts";
@@ -15,7 +16,7 @@ const events = (first: number, ...json: string[]) =>
 
 test("sessions are listed in the order of their creation, with what they hold", async () => {
   const store = openSqlite(":memory:");
-  const user = { role: "user", text: "hi", images: [], ts: 1 } as const;
+  const user: Message = { role: "user", text: "hi", images: [], ts: 1 };
   await store.apply([
     { kind: "session", record: sessionRecord("b") },
     { kind: "session", record: sessionRecord("a") },

@@ -16,7 +16,7 @@ export type TestEngine = {
   workspace: string;
   /** What the engine logged, line by line. */
   logged: string[];
-  call(method: string, path: string, body?: unknown, headers?: HeadersInit): Promise<Response>;
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
   json(method: string, path: string, body?: unknown): Promise<Json>;
   newSession(body?: object): Promise<string>;
   /** Sends a message and reads its whole stream. */
@@ -75,7 +75,7 @@ export async function startEngine({
         headers: {
           authorization: `Bearer ${server.token}`,
           ...(body === undefined ? {} : { "content-type": "application/json" }),
-          ...(headers as Record<string, string>),
+          ...headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });

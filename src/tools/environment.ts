@@ -1,0 +1,48 @@
+/** The environment that commands get: the engine's own without its secrets. */
+
+/** What the name of a variable with a secret in it has somewhere. */
+const SECRET_PARTS = [
+  "API_KEY",
+  "APIKEY",
+  "SECRET",
+  "TOKEN",
+  "PASSWORD",
+  "PASSWD",
+  "PASSPHRASE",
+  "CREDENTIAL",
+  "AUTH",
+  "COOKIE",
+  "PRIVATE",
+  "CONNECTION_STRING",
+  "DATABASE_URL",
+  "AWS_",
+  "AZURE_",
+  "GCP_",
+  "ANTHROPIC_",
+  "OPENAI_",
+];
+
+/** … or what it begins or ends with. `BUN_…` could turn a compiled engine into something else. */
+const SECRET_NAME = /^KOLLAB|^BUN_(BE_BUN|OPTIONS)$|(^|_)(KEYS?|PASS|PWD|PAT|DSN)$/;
+
+/** Named like a secret, needed, and none: git signs in and names authors with these. */
+const HARMLESS_NAME = /^(PWD|SSH_AUTH_SOCK|GIT_AUTHOR_(NAME|EMAIL|DATE))$/;
+
+/** A password inside a URL. Proxies are exempt: without them nothing reaches the network. */
+const URL_WITH_PASSWORD = /:\/\/[^/\s:@]*:[^/\s@]+@/;
+const PROXY_NAME = /^(HTTPS?|ALL|FTP)_PROXY$/;
+
+export function toolEnvironment(
+  environment: Record<string, string | undefined>,
+): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment))
+    if (value !== undefined && !isSecret(name.toUpperCase(), value)) kept[name] = value;
+  return kept;
+}
+
+function isSecret(name: string, value: string): boolean {
+  if (HARMLESS_NAME.test(name)) return false;
+  if (SECRET_NAME.test(name) || SECRET_PARTS.some((part) => name.includes(part))) return true;
+  return URL_WITH_PASSWORD.test(value) && !PROXY_NAME.test(name);
+}

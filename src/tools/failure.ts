@@ -1,0 +1,55 @@
+/** How a tool says no: thrown where it is noticed, answered to the model as a result. */
+import type { ToolResult } from "../domain/tool.ts";
+
+/** Why a tool did not do what it was asked, in one line for the model. */
+export class ToolFailure extends Error {
+  override readonly name = "ToolFailure";
+}
+
+const CANCELLED: ToolResult = {
+  ok: false,
+  output: "",
+  error: "Cancelled by user",
+  metadata: { cancelled: true },
+};
+
+/** What the system answers, in words. Any other error is a bug of ours and goes on as it is. */
+const SYSTEM_FAILURES: Record<string, string> = {
+  EACCES: "Permission denied",
+  EPERM: "Operation not permitted",
+  EROFS: "Read-only file system",
+  ENOSPC: "No space left on the device",
+  EDQUOT: "Disk quota exceeded",
+  ENAMETOOLONG: "The path is too long",
+  ELOOP: "Too many symbolic links",
+  EEXIST: "Something else has that name",
+  ENOTDIR: "A part of the path is not a directory",
+  EISDIR: "Is a directory",
+  ENOENT: "Not found",
+  EMFILE: "Too many open files",
+};
+
+/** A tool's work with its failures as results. What was cancelled before it began is not begun. */
+export async function answering(
+  signal: AbortSignal,
+  work: () => Promise<ToolResult>,
+): Promise<ToolResult> {
+  if (signal.aborted) return CANCELLED;
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ToolFailure) return { ok: false, output: "", error: error.message };
+    const reason = SYSTEM_FAILURES[errorCode(error)];
+    if (!reason) throw error;
+    return { ok: false, output: "", error: reason };
+  }
+}
+
+/** The system's name for what went wrong, as `ENOENT`; empty for anything else. */
+export function errorCode(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : "";
+  return typeof code === "string" ? code : "";
+}
+
+/** A path as the model wrote it, fit for a line of text. */
+export const shown = (path: string): string => path.replace(/\p{Cc}/gu, "?");

@@ -1,0 +1,60 @@
+/** The tools that are built in, and which of them a model means. */
+import { accessSync, constants } from "node:fs";
+import { homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import type { Tool } from "../domain/tool.ts";
+import type { ProcessGuard } from "../lib/process-guard.ts";
+import { toolEnvironment } from "./environment.ts";
+import { fileTools } from "./files.ts";
+import { createTerminal } from "./terminal.ts";
+
+const SHELL = "/bin/sh";
+/** What accounts have as a shell that are not meant to run any. */
+const NO_SHELL = /\/(?:nologin|false|true)$/;
+
+export type BuiltInOptions = {
+  /** The engine's own environment; commands get it without its secrets. */
+  env: Record<string, string | undefined>;
+  /** Ends commands that the engine can no longer end itself. */
+  guard: ProcessGuard;
+  /** Directories of the engine that no tool reaches, besides `~/.kollab`. */
+  closed?: readonly string[];
+};
+
+/** Sorted by name, the order in which models get them. */
+export function builtInTools({ env, guard, closed = [] }: BuiltInOptions): Tool[] {
+  const home = env.HOME || homedir();
+  const area = { home, closed: [join(home, ".kollab"), ...closed] };
+  const terminal = createTerminal({
+    ...area,
+    guard,
+    shell: usableShell(env.SHELL),
+    env: toolEnvironment(env),
+  });
+  return [...fileTools(area), terminal].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function usableShell(shell: string | undefined): string {
+  if (!shell || !isAbsolute(shell) || NO_SHELL.test(shell)) return SHELL;
+  try {
+    accessSync(shell, constants.X_OK);
+    return shell;
+  } catch {
+    // Named in the environment, but not installed here.
+    return SHELL;
+  }
+}
+
+const TAGGED_NAME = /<tool_call>([^<]+)/;
+
+/**
+ * The name that a model meant. Some models wrap it in the tags that they were trained on; then the name
+ * in the tag counts, or else a known one inside. The longest, where several are.
+ */
+export function cleanToolName(name: string, known: Iterable<string>): string {
+  if (!/[<>]/.test(name)) return name;
+  const tagged = TAGGED_NAME.exec(name)?.[1]?.trim();
+  if (tagged) return tagged;
+  const inside = [...known].filter((candidate) => name.includes(candidate));
+  return inside.sort((a, b) => b.length - a.length)[0] ?? name;
+}

@@ -1,0 +1,96 @@
+/**
+ * Where tools may go: paths are resolved to the end, symlinks included, and refused where they leave the
+ * workspace. A path that passed is real; opening it safely is up to `regular-file.ts`.
+ */
+import { lstat, realpath } from "node:fs/promises";
+import { homedir } from "node:os";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { errorCode, shown, ToolFailure } from "./failure.ts";
+import { readRegularFile } from "./regular-file.ts";
+
+export type Area = {
+  /** Absolute, symlinks resolved. */
+  workspace: string;
+  /** What `~` means. */
+  home: string;
+  /** Never reached, even inside the workspace: where the engine keeps keys and settings. */
+  closed: readonly string[];
+};
+
+/** What looks like files there is the system itself, the engine's own environment included. */
+const SYSTEM_DIRECTORIES = ["/proc", "/sys", "/dev"];
+
+/** The real path of what `path` names, whether it exists or not. Throws ToolFailure where it is not allowed. */
+export async function insideWorkspace(area: Area, path: string): Promise<string> {
+  if (path === "") throw new ToolFailure("The path is empty");
+  if (path.includes("\0")) throw new ToolFailure(`The path contains a NUL byte: ${shown(path)}`);
+  if (path.split("/").includes(".."))
+    throw new ToolFailure(`'..' is not allowed in a path: ${shown(path)}`);
+  const real = await realPath(resolve(area.workspace, expandHome(path, area.home)));
+  if (!isWithin(area.workspace, real))
+    throw new ToolFailure(`Outside the workspace: ${shown(path)}`);
+  if (await isClosed(area, real)) throw new ToolFailure(`Access is not allowed: ${shown(path)}`);
+  return real;
+}
+
+/** As `insideWorkspace`, for what is about to be written. */
+export async function writableInWorkspace(area: Area, path: string): Promise<string> {
+  const real = await insideWorkspace(area, path);
+  // Git runs what is in there: hooks, and programs that its config names.
+  const parts = relative(area.workspace, real).toLowerCase().split("/");
+  if (parts.includes(".git"))
+    throw new ToolFailure(`Files of .git are not written to: ${shown(path)}`);
+  return real;
+}
+
+/** A file that a message refers to. Throws where it is outside, missing, no regular file or too large. */
+export async function readWorkspaceFile(
+  workspace: string,
+  path: string,
+  bytesMax: number,
+): Promise<Buffer> {
+  const home = homedir();
+  const area = { workspace, home, closed: [join(home, ".kollab")] };
+  const { bytes } = await readRegularFile(await insideWorkspace(area, path), bytesMax);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function expandHome(path: string, home: string): string {
+  if (path === "~") return home;
+  return path.startsWith("~/") ? join(home, path.slice(2)) : path;
+}
+
+/** Resolves the part that exists. A link to nothing is refused: what it points to could be created through it. */
+async function realPath(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    if (await isThere(path))
+      throw new ToolFailure(`A symbolic link to nothing: ${shown(path)}`, { cause: error });
+    return join(await realPath(dirname(path)), basename(path));
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+async function isClosed({ closed }: Area, real: string): Promise<boolean> {
+  if (SYSTEM_DIRECTORIES.some((directory) => isWithin(directory, real))) return true;
+  for (const directory of closed) {
+    // Some file systems take two spellings for one name.
+    const there = (await realPath(directory)).toLowerCase();
+    if (isWithin(there, real.toLowerCase())) return true;
+  }
+  return false;
+}
+
+const isWithin = (directory: string, path: string): boolean =>
+  path === directory || path.startsWith(directory.endsWith("/") ? directory : `${directory}/`);

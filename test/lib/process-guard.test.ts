@@ -1,0 +1,85 @@
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ProcessGuard } from "../../src/lib/process-guard.ts";
+import { groupIsGone } from "../support/process-group.ts";
+
+/** A group of two processes that nobody would end. */
+const sleepers = () =>
+  Bun.spawn({
+    cmd: ["/bin/sh", "-c", "sleep 300 & sleep 300; true"],
+    env: { PATH: "/usr/bin:/bin" },
+    stdio: ["ignore", "ignore", "ignore"],
+    detached: true,
+  });
+
+test("an engine that is killed by SIGKILL takes its commands and their children with it", async () => {
+  const engine = Bun.spawn({
+    cmd: [process.execPath, join(import.meta.dir, "../support/doomed-engine.ts")],
+    env: {},
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const { value } = await engine.stdout.getReader().read();
+  const group = Number.parseInt(new TextDecoder().decode(value), 10);
+  expect(group).toBeGreaterThan(1);
+  engine.kill("SIGKILL");
+  await engine.exited;
+  expect(await groupIsGone(group)).toBe(true);
+});
+
+test("closing the guard kills what is watched and leaves what is forgotten alone", async () => {
+  const guard = new ProcessGuard();
+  const [watched, forgotten, late] = [sleepers(), sleepers(), sleepers()];
+  guard.watch(late.pid);
+  guard.start();
+  guard.watch(watched.pid);
+  guard.watch(forgotten.pid);
+  guard.forget(forgotten.pid);
+  await guard.close();
+  expect(await groupIsGone(watched.pid)).toBe(true);
+  expect(await groupIsGone(late.pid)).toBe(true);
+  expect(forgotten.exitCode).toBeNull();
+  process.kill(-forgotten.pid, "SIGKILL");
+  await forgotten.exited;
+});
+
+const onLinux = process.platform === "linux";
+
+test.if(onLinux)(
+  "a guard whose watchdog was killed tells the next one all that it watches",
+  async () => {
+    const others = watchdogs();
+    const guard = new ProcessGuard();
+    guard.start();
+    const sleeping = sleepers();
+    guard.watch(sleeping.pid);
+    const [first] = watchdogs().filter((pid) => !others.includes(pid));
+    process.kill(first!, "SIGKILL");
+
+    const hasAnother = () => watchdogs().some((pid) => pid !== first && !others.includes(pid));
+    while (!hasAnother()) {
+      guard.start();
+      await Bun.sleep(5);
+    }
+    await guard.close();
+    expect(await groupIsGone(sleeping.pid)).toBe(true);
+  },
+);
+
+/** The watchdogs that this process has, by what their command line begins with. */
+const watchdogs = () =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => isWatchdog(pid));
+
+function isWatchdog(pid: number): boolean {
+  try {
+    const parent = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    return Number(parent) === process.pid && command.includes("trap '' HUP INT TERM");
+  } catch {
+    // It ended while it was looked at.
+    return false;
+  }
+}
