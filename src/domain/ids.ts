@@ -11,7 +11,7 @@ export type ToolCallId = Id<"tool call">;
 export type Seq = number;
 
 /** What a caller may choose as an id: it stands unescaped in paths and file names. */
-export const ID_PATTERN = "^[A-Za-z0-9._-]{1,128}$";
+export const ID_PATTERN = "^(?!\\.{1,2}$)[A-Za-z0-9._-]{1,128}$";
 
 export const newSessionId = (): SessionId => `sess_${randomBytes(6).toString("hex")}` as SessionId;
 /** Ascends with time, also within a millisecond. */

@@ -10,6 +10,8 @@ export type SessionRecord = {
   createdAt: number;
   /** As the client asked: `default` stays `default`. */
   profile: string;
+  /** What that led to when it was last looked up. */
+  profileResolved: string;
   /** The client sent a provider with its key, which is not kept: a restarted engine cannot go on. */
   inlineCredentials: boolean;
   /** As the client gave it, resolved; null when it gave none. */

@@ -53,7 +53,7 @@ export function defineTool<Schema extends TObject>(definition: Definition<Schema
   };
 }
 
-/** Models now and then send numbers as strings, or the other way; those are taken for what they say. */
+/** Models now and then send numbers and booleans as strings; those are taken for what they say. */
 export function checkInput(schema: TObject, input: Record<string, unknown>): CheckedInput {
   const checked: Record<string, unknown> = {};
   const required = new Set(schema.required ?? []);
@@ -81,7 +81,6 @@ function coerce(type: string, value: unknown): unknown {
     if (value === "true") return true;
     return value === "false" ? false : is("boolean", value);
   }
-  if (type === "string" && typeof value === "number") return String(value);
   return is(type, value);
 }
 

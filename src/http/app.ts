@@ -4,13 +4,16 @@ import { EngineError } from "../domain/errors.ts";
 import type { Engine } from "../engine.ts";
 import { type Access, requireAccess } from "./auth.ts";
 import { readJsonBody, refuseLongBody } from "./body.ts";
-import { CORS_HEADERS, errorResponse, type Issue, problem } from "./errors.ts";
+import { CORS_HEADERS, errorResponse, problem } from "./errors.ts";
+import type { Route } from "./openapi.ts";
+import { docsRoutes } from "./routes/docs.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { permissionRoutes } from "./routes/permissions.ts";
 import { profileRoutes } from "./routes/profiles.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { systemRoutes } from "./routes/system.ts";
+import { issuesOf } from "./validation.ts";
 
 const METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
 const PREFLIGHT_SECONDS = 600;
@@ -24,7 +27,7 @@ export function createApp(engine: Engine, access: Access) {
   })
     .onRequest(({ request, set }) => {
       Object.assign(set.headers, CORS_HEADERS);
-      const { pathname } = new URL(request.url);
+      const pathname = pathOf(request);
       try {
         requireAccess(request, pathname, access);
         if (request.method === "OPTIONS") return preflight(request);
@@ -38,7 +41,7 @@ export function createApp(engine: Engine, access: Access) {
     .onParse(({ request }) => readJsonBody(request))
     .onError(({ error, request }) => {
       if (error instanceof NotFoundError) return unknownRoute(app.routes, request);
-      if (error instanceof ValidationError) return invalid(error);
+      if (error instanceof ValidationError) return problem("invalid_request", issuesOf(error));
       const thrown = error instanceof ParseError ? (error.cause ?? error) : error;
       if (!(thrown instanceof EngineError))
         engine.options.log.error("request failed", { path: request.url, error: thrown });
@@ -49,8 +52,16 @@ export function createApp(engine: Engine, access: Access) {
     .use(messageRoutes(engine))
     .use(runRoutes(engine))
     .use(permissionRoutes(engine))
-    .use(profileRoutes(engine));
+    .use(profileRoutes(engine))
+    .use(docsRoutes((): readonly Route[] => app.routes));
   return app;
+}
+
+/** Without parsing the URL, whose host may be anything a client made up. */
+function pathOf({ url }: Request): string {
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  const end = url.indexOf("?", start);
+  return start < 0 ? "/" : url.slice(start, end < 0 ? undefined : end);
 }
 
 function preflight(request: Request): Response {
@@ -68,14 +79,14 @@ function preflight(request: Request): Response {
 
 /** The path alone: a redirect that names the host would follow whatever the client called us. */
 function withoutSlash(request: Request): Response {
-  const { pathname, search } = new URL(request.url);
-  const location = `/${pathname.replace(/^\/+|\/+$/g, "")}${search}`;
+  const { search } = new URL(request.url);
+  const location = `/${pathOf(request).replace(/^\/+|\/+$/g, "")}${search}`;
   return new Response(null, { status: 307, headers: { ...CORS_HEADERS, location } });
 }
 
 /** The router knows no 405: the path may exist under another method. */
 function unknownRoute(routes: { method: string; path: string }[], request: Request): Response {
-  const parts = new URL(request.url).pathname.split("/");
+  const parts = pathOf(request).split("/");
   const allowed = routes.filter(({ path }) => {
     const own = path.split("/");
     return own.length === parts.length && own.every((p, i) => p.startsWith(":") || p === parts[i]);
@@ -84,26 +95,3 @@ function unknownRoute(routes: { method: string; path: string }[], request: Reque
   const allow = [...new Set(allowed.map(({ method }) => method))].join(", ");
   return problem("method_not_allowed", "Method Not Allowed", { headers: { allow } });
 }
-
-const SCALARS = new Set(["string", "number", "boolean"]);
-const SECRET_FIELD = /key|token|secret|password|credential/i;
-
-function invalid(error: ValidationError): Response {
-  const issues = error.all.map((each): Issue => {
-    const path = "path" in each ? String(each.path) : "";
-    const value = "value" in each ? each.value : undefined;
-    const loc = [error.type, ...path.split("/").filter(Boolean).map(asIndex)];
-    const shown = SCALARS.has(typeof value) && !SECRET_FIELD.test(path) ? { input: value } : {};
-    const type = value === undefined ? "missing" : "value_error";
-    const msg = "message" in each ? String(each.message) : "Invalid";
-    return { type, loc, msg: value === undefined ? "Field required" : msg, ...shown };
-  });
-  return problem("invalid_request", issues.length > 0 ? issues : [whole(error)]);
-}
-
-const whole = (error: ValidationError): Issue => ({
-  type: "value_error",
-  loc: [error.type],
-  msg: "Invalid",
-});
-const asIndex = (part: string): string | number => (/^\d+$/.test(part) ? Number(part) : part);

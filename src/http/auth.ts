@@ -10,7 +10,22 @@ export type Access = {
   loopbackOnly: boolean;
 };
 
-const OPEN_PATHS = new Set(["/health", "/version", "/status", "/ready", "/"]);
+/** A name or an address in brackets, perhaps with the dot that ends a name, perhaps with a port. */
+const HOST = /^([a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])\.?(?::(\d{1,5}))?$/;
+/** Who a route is for: anyone, anyone on this machine, who has the token; `admin` changes all sessions. */
+export type Exposure = "public" | "local" | "client" | "admin";
+
+/** Answered without the token. `/docs` holds nothing: a page that asks for the token itself. */
+const OPEN_PATHS = new Map<string, Exposure>([
+  ["/health", "public"],
+  ["/version", "public"],
+  ["/ready", "public"],
+  ["/status", "local"],
+  ["/docs", "local"],
+  ["/", "local"],
+]);
+
+export const exposureOf = (path: string): Exposure => OPEN_PATHS.get(path) ?? "client";
 
 /** Throws what is wrong with the caller; returns when the request may go on. */
 export function requireAccess(request: Request, path: string, access: Access): void {
@@ -45,24 +60,22 @@ function bearerOf(request: Request): string | null {
  */
 function requireHost(request: Request, { hosts }: Access): void {
   const host = request.headers.get("host");
+  // HTTP/1.0 has none, and no browser speaks that.
   if (host === null) return;
-  const name = nameOf(`http://${host}`);
-  if (name === null || !(isLocalName(name) || isAddress(name) || hosts.includes(name)))
-    throw new EngineError("bad_host", `This engine does not answer to the name '${host}'`);
+  const [, name = "", port = "0"] = HOST.exec(host.toLowerCase()) ?? [];
+  const isOurs = isLocalName(name) || isAddress(name) || hosts.includes(name);
+  if (!isOurs || Number(port) > 65_535)
+    throw new EngineError("bad_host", "This engine does not answer to that name");
 }
 
 /** A page from elsewhere that has no token learns nothing, not even the version. */
 function isForeignPage(request: Request): boolean {
   const origin = request.headers.get("origin");
   if (origin === null) return false;
-  const name = nameOf(origin);
+  const name = URL.parse(origin)?.hostname ?? null;
   return name === null || !(isLocalName(name) || isLoopbackAddress(name));
 }
 
-function nameOf(url: string): string | null {
-  return URL.parse(url)?.hostname ?? null;
-}
-
 const isLocalName = (name: string): boolean => name === "localhost" || name.endsWith(".localhost");
-const isAddress = (name: string): boolean => /^[\d.]+$/.test(name) || name.startsWith("[");
+const isAddress = (name: string): boolean => /^\d+(?:\.\d+){3}$/.test(name) || name.startsWith("[");
 const isLoopbackAddress = (name: string): boolean => /^127\.[\d.]+$/.test(name) || name === "[::1]";

@@ -4,6 +4,8 @@ import { findJsonFault } from "../lib/json-fault.ts";
 import type { Issue } from "./errors.ts";
 
 export const BODY_BYTES_MAX = 8 * 1024 * 1024;
+/** Those who look into a body after us go as deep as it does. */
+const DEPTH_MAX = 100;
 
 /** The body as JSON, `undefined` when there is none. Throws too_large, unsupported_media_type, invalid_request. */
 export async function readJsonBody(request: Request): Promise<unknown> {
@@ -13,12 +15,28 @@ export async function readJsonBody(request: Request): Promise<unknown> {
   if (type !== null && !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type))
     throw new EngineError("unsupported_media_type", `Send application/json, not ${type}`);
   const text = new TextDecoder().decode(bytes);
+  const body = parseJson(text);
+  if (isDeeperThan(DEPTH_MAX, body)) {
+    const msg = `A body may be nested ${DEPTH_MAX} levels deep at most`;
+    throw new EngineError("invalid_request", msg, {
+      detail: [{ type: "recursion_loop", loc: ["body"], msg }],
+    });
+  }
+  return body;
+}
+
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
     throw notJson(text, cause);
   }
 }
+
+const isDeeperThan = (levels: number, value: unknown): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((each) => isDeeperThan(levels - 1, each)));
 
 function notJson(text: string, cause: unknown): EngineError {
   const fault = findJsonFault(text);

@@ -1,7 +1,7 @@
 /** Error → status and the body clients know: `detail` as the original had it, `code` beside it. */
 import { type EngineError, type ErrorCode, toEngineError } from "../domain/errors.ts";
 
-const STATUS: Record<ErrorCode, number> = {
+export const STATUS: Record<ErrorCode, number> = {
   bad_request: 400,
   unauthorized: 401,
   bad_host: 403,

@@ -24,6 +24,8 @@ export type EventSource = {
   before?: readonly string[];
   /** JSON of what is said when the batches have ended, without a place of its own. */
   afterwards?(): string | null;
+  /** Whether there is nothing more to come: else the client is told that the engine ended the stream. */
+  isOver?(): boolean;
   /** Aborts when the engine ends the stream. */
   closed: AbortSignal;
   onOpen?(): void;
@@ -103,7 +105,7 @@ async function* framesOf(source: EventSource, signal: AbortSignal): AsyncGenerat
   }
   const afterwards = source.afterwards?.() ?? null;
   if (afterwards !== null) yield { text: sseFrame(afterwards), last };
-  else if (source.closed.aborted && source.whole)
+  else if (source.closed.aborted && !source.isOver?.())
     yield { text: notice({ type: "stream_cut", cursor: last, reason: "shutdown" }), last };
 }
 

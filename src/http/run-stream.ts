@@ -1,4 +1,5 @@
 /** The events of one run as a response. */
+import type { StreamNotice } from "../domain/events.ts";
 import type { Seq } from "../domain/ids.ts";
 import type { RunRecord } from "../domain/session.ts";
 import { placeInSession } from "../session/attach.ts";
@@ -16,19 +17,21 @@ export type RunStreamOptions = {
 
 export function runStream(session: Session, run: RunRecord, options: RunStreamOptions): Response {
   const { cursor, onHangUp, headers } = options;
-  const isNew = cursor === null || cursor < (run.afterSeq ?? run.acceptedAfter);
-  const { after, notices } = isNew
-    ? { after: run.afterSeq ?? run.acceptedAfter, notices: [] }
-    : placeInSession(session, cursor);
+  const begin = run.afterSeq ?? run.acceptedAfter;
+  const { after, notices } =
+    cursor === null || cursor < begin
+      ? { after: begin, notices: goneNotice(session, run) }
+      : placeInSession(session, cursor);
   const detach = attachReader(session);
   return eventStream({
     after,
     before: notices,
     batches: (signal) => runEvents(session, run, after, signal),
-    whole: false,
+    whole: run.afterSeq !== null,
     // One that was cancelled before it began has no event that says so to this reader.
     afterwards: () =>
       run.state === "canceled" && run.afterSeq === null ? CANCELLED_IN_QUEUE : null,
+    isOver: () => run.endSeq !== null,
     closed: session.closed.signal,
     onEnd: (hungUp) => {
       detach();
@@ -36,6 +39,13 @@ export function runStream(session: Session, run: RunRecord, options: RunStreamOp
     },
     ...(headers ? { headers } : {}),
   });
+}
+
+/** None of an old run's events may be kept any more. */
+function goneNotice({ events }: Session, { afterSeq, endSeq }: RunRecord): string[] {
+  if (afterSeq === null || endSeq === null || endSeq >= events.first) return [];
+  const gap: StreamNotice = { type: "replay_gap", after: afterSeq, next: events.first };
+  return [JSON.stringify(gap)];
 }
 
 const CANCELLED_IN_QUEUE = JSON.stringify({

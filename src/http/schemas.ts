@@ -1,29 +1,34 @@
 /** Pieces of request schemas that several routes share. */
-import { type TSchema, Type } from "@sinclair/typebox";
+import { type TProperties, type TSchema, Type } from "@sinclair/typebox";
 import { ID_PATTERN, type RunId, type SessionId } from "../domain/ids.ts";
 import { APPROVAL_MODES, type ApprovalMode } from "../domain/permission.ts";
 import type { RunLimits } from "../domain/session.ts";
 import { IMAGE_TYPES } from "../session/content.ts";
 
+/** What a client sends beside these fields is ignored; the router would refuse it. */
+export const object = <T extends TProperties>(fields: T) =>
+  Type.Object(fields, { additionalProperties: true });
+
 const ID = { pattern: ID_PATTERN };
 
-export const SESSION_PARAMS = Type.Object({
+export const SESSION_PARAMS = object({
   session_id: Type.Unsafe<SessionId>(Type.String(ID)),
 });
-export const RUN_PARAMS = Type.Object({
+export const RUN_PARAMS = object({
   session_id: Type.Unsafe<SessionId>(Type.String(ID)),
   run_id: Type.Unsafe<RunId>(Type.String(ID)),
 });
 
+/** The pattern is what is checked; `enum` tells people. */
 export const oneOf = <const T extends string>(values: readonly T[]) =>
-  Type.Unsafe<T>(Type.String({ enum: [...values] }));
+  Type.Unsafe<T>(Type.String({ enum: [...values], pattern: `^(?:${values.join("|")})$` }));
 
 export const MODE = oneOf(Object.keys(APPROVAL_MODES) as ApprovalMode[]);
 
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 /** A cursor in the query: what it does not say, `Last-Event-ID` does. */
-export const CURSOR_QUERY = Type.Object({
+export const CURSOR_QUERY = object({
   after: Type.Optional(
     Type.String({ pattern: "^[0-9]{1,15}$", description: "Only events after this id" }),
   ),
@@ -33,26 +38,26 @@ const count = (description: string) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000, description }));
 
 const PART = Type.Union([
-  Type.Object({ type: Type.Literal("text"), text: Type.String() }),
-  Type.Object({
+  object({ type: Type.Literal("text"), text: Type.String() }),
+  object({
     type: Type.Literal("image"),
     media_type: Type.Optional(oneOf(IMAGE_TYPES)),
     data: Type.Optional(Type.String({ description: "base64" })),
     path: Type.Optional(Type.String({ description: "a file in the workspace" })),
   }),
-  Type.Object({
+  object({
     type: Type.Literal("file"),
     path: Type.String({ description: "a text file in the workspace" }),
   }),
 ]);
 
-export const MESSAGE_BODY = Type.Object({
+export const MESSAGE_BODY = object({
   content: Type.Union([Type.String(), Type.Array(PART, { minItems: 1, maxItems: 100 })]),
   continuation: Type.Optional(Type.Boolean()),
   delivery: Type.Optional(oneOf(["reject", "queue", "steer"])),
   on_disconnect: Type.Optional(oneOf(["continue", "cancel"])),
   limits: Type.Optional(
-    Type.Object({
+    object({
       model_calls: count("calls of the model"),
       tool_calls: count("calls of tools"),
       seconds: count("from the first model call on"),

@@ -4,7 +4,6 @@ import { createTokenCheck, newToken, writeToken } from "../config/token.ts";
 import { EngineError } from "../domain/errors.ts";
 import type { Engine } from "../engine.ts";
 import { createApp } from "./app.ts";
-import { BODY_BYTES_MAX } from "./body.ts";
 
 /** How long open streams may take to send their last events. */
 const DRAIN_MS = 2_000;
@@ -34,7 +33,7 @@ export async function startServer(engine: Engine, options: ServerOptions): Promi
   const token = newToken();
   const app = createApp(engine, {
     token: createTokenCheck(tokenFile, token),
-    hosts: [host, ...allowedHosts],
+    hosts: [host, ...allowedHosts].map((name) => name.toLowerCase()),
     loopbackOnly: isLoopback(host),
   });
   try {
@@ -46,14 +45,14 @@ export async function startServer(engine: Engine, options: ServerOptions): Promi
       development: false,
       // Streams are silent while a person thinks; they have a heartbeat of their own.
       idleTimeout: 0,
-      // Ours answers first, with a body that says why.
-      maxRequestBodySize: 2 * BODY_BYTES_MAX,
+      // Ours answers, with a body that says why.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     });
   } catch (cause) {
-    throw new EngineError("unavailable", cannotListen(host, port, cause), { cause });
+    throw cannotListen(host, port, cause);
   }
   const server = app.server;
-  if (!server) throw new EngineError("unavailable", cannotListen(host, port, "no server"));
+  if (!server) throw cannotListen(host, port, "no server");
   try {
     // Only once the port is ours: a failed start must not lock clients out of a running engine.
     writeToken(tokenFile, token);
@@ -88,8 +87,8 @@ export function inProcess(engine: Engine): {
   return { token, fetch: async (request) => app.handle(request) };
 }
 
-function cannotListen(host: string, port: number, cause: unknown): string {
+function cannotListen(host: string, port: number, cause: unknown): EngineError {
   const code = cause instanceof Error && "code" in cause ? cause.code : String(cause);
   const why = code === "EADDRINUSE" ? "the port is in use" : code;
-  return `Cannot listen on ${host}:${port}: ${why}`;
+  return new EngineError("unavailable", `Cannot listen on ${host}:${port}: ${why}`, { cause });
 }

@@ -17,6 +17,7 @@ export const sessionView = ({ record, historyLength, live }: SessionView) => ({
 const recordView = (record: SessionRecord) => ({
   session_id: record.id,
   profile: record.profile,
+  profile_resolved: record.profileResolved,
   workspace: record.workspace,
   approval_mode: APPROVAL_MODES[record.mode],
   approval_mode_name: record.mode,

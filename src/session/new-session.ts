@@ -9,6 +9,7 @@ import type { SessionRecord } from "../domain/session.ts";
 export type SessionWish = {
   id: SessionId | null;
   profile: string;
+  profileResolved: string;
   inlineCredentials: boolean;
   workspace: string | null;
   mode: ApprovalMode;
@@ -22,11 +23,14 @@ export async function newRecord(
   wish: SessionWish,
   { home, directory }: { home: string; directory: string },
 ): Promise<SessionRecord> {
-  const workspace = wish.workspace === null ? null : await findWorkspace(wish.workspace, home);
+  const workspace = wish.workspace
+    ? await findWorkspace(wish.workspace, { home, directory })
+    : null;
   return {
     id: wish.id ?? newSessionId(),
     createdAt: Date.now(),
     profile: wish.profile,
+    profileResolved: wish.profileResolved,
     inlineCredentials: wish.inlineCredentials,
     workspace,
     directory: workspace ?? (await realpath(directory)),
@@ -40,8 +44,11 @@ export async function newRecord(
   };
 }
 
-async function findWorkspace(wanted: string, home: string): Promise<string> {
-  const path = resolve(wanted.replace(/^~(?=$|\/)/, home));
+async function findWorkspace(
+  wanted: string,
+  { home, directory }: { home: string; directory: string },
+): Promise<string> {
+  const path = resolve(directory, wanted.replace(/^~(?=$|\/)/, home));
   const found = await stat(path).catch(() => null);
   if (found === null) throw new EngineError("bad_request", `Workspace does not exist: ${path}`);
   if (!found.isDirectory())
@@ -49,11 +56,25 @@ async function findWorkspace(wanted: string, home: string): Promise<string> {
   return realpath(path);
 }
 
+const NO_DYNAMIC_CONTENT = "[dynamic content removed for security]";
+
 /**
- * A prompt from a client must not run commands when it is rendered: tags that would are taken out.
+ * A prompt from a client must not run commands when it is rendered: each `<trender…>…</trender>`,
+ * or a single tag, is taken out. In time that grows with the text's length, whatever it holds.
  */
-export const withoutDynamicTags = (prompt: string): string =>
-  prompt.replaceAll(
-    /<trender\b[^>]*>(?:[\s\S]*?<\/trender\s*>)?/gi,
-    "[dynamic content removed for security]",
-  );
+export function withoutDynamicTags(prompt: string): string {
+  const lower = prompt.toLowerCase();
+  let kept = "";
+  let from = 0;
+  let unclosed = false;
+  for (;;) {
+    const open: number = lower.indexOf("<trender", from);
+    const openEnd = open < 0 ? -1 : lower.indexOf(">", open);
+    if (openEnd < 0) return kept + prompt.slice(from);
+    kept += prompt.slice(from, open) + NO_DYNAMIC_CONTENT;
+    const close: number = unclosed ? -1 : lower.indexOf("</trender", openEnd);
+    const closeEnd: number = close < 0 ? -1 : lower.indexOf(">", close);
+    unclosed = closeEnd < 0;
+    from = (unclosed ? openEnd : closeEnd) + 1;
+  }
+}

@@ -13,5 +13,7 @@ export async function profileOf(session: Session, profiles: Profiles): Promise<P
       "auth_error",
       "This session was created with credentials of its own, which are never stored, and the engine was restarted since: send them again with PATCH /sessions/{id}",
     );
-  return (await profiles.resolve(record.profile)).profile;
+  const { profile, resolved } = await profiles.resolve(record.profile);
+  record.profileResolved = resolved;
+  return profile;
 }

@@ -10,7 +10,7 @@ import type { Tool } from "../domain/tool.ts";
 import { EventLog } from "./event-log.ts";
 import { endInterrupted } from "./interrupted.ts";
 import { permissionsOf } from "./permission-events.ts";
-import { startNext } from "./runs.ts";
+import { cancel, startNext } from "./runs.ts";
 import { type Session, type SessionServices, saveSession } from "./session.ts";
 import { cancelRun } from "./turn.ts";
 
@@ -43,6 +43,8 @@ export const viewOf = (live: Session): SessionView => ({
 
 export class SessionRegistry {
   private readonly sessions = new Map<SessionId, Promise<Session>>();
+  /** Those that are being deleted: nobody gets them any more. */
+  private readonly removing = new Set<SessionId>();
   private readonly sweep: Timer;
   private stopping = false;
 
@@ -57,7 +59,9 @@ export class SessionRegistry {
   /** Throws `conflict` when the id is taken. */
   async create(wanted: NewSession): Promise<Session> {
     const { id } = wanted.record;
-    if (this.sessions.has(id) || (await this.services.store.session(id)) !== null) throw taken(id);
+    if (this.removing.has(id) || this.sessions.has(id)) throw taken(id);
+    if ((await this.services.store.session(id)) !== null) throw taken(id);
+    // Another request may have taken it meanwhile.
     if (this.sessions.has(id)) throw taken(id);
     const created = this.make(wanted);
     this.sessions.set(id, created);
@@ -71,6 +75,7 @@ export class SessionRegistry {
 
   /** Throws `not_found`; `conflict` when another running engine has it. */
   async get(id: SessionId): Promise<Session> {
+    if (this.removing.has(id)) throw notFound();
     const known = this.sessions.get(id);
     const session = await (known ?? this.restoreOnce(id));
     session.usedAt = Date.now();
@@ -98,11 +103,16 @@ export class SessionRegistry {
   /** Cancels its turn and forgets it, on disk too. */
   async remove(id: SessionId): Promise<void> {
     const session = await this.get(id);
-    await this.stop(session, "The session was deleted");
-    this.sessions.delete(id);
-    const { commit, lifecycle } = this.services;
-    lifecycle.append({ type: "session_deleted", session_id: id });
-    await commit.write({ kind: "delete_session", session: id });
+    this.removing.add(id);
+    try {
+      for (const run of [...session.queue]) cancel(session, run.id);
+      await this.stop(session, "The session was deleted");
+      const { commit, lifecycle } = this.services;
+      lifecycle.append({ type: "session_deleted", session_id: id });
+      await commit.write({ kind: "delete_session", session: id });
+    } finally {
+      this.removing.delete(id);
+    }
   }
 
   /** Ends what a dead engine left open and goes on with what waited in the sessions it had. */
@@ -158,7 +168,7 @@ export class SessionRegistry {
   private async restore(id: SessionId): Promise<Session> {
     const { store } = this.services;
     if (this.stopping) throw new EngineError("unavailable", "The engine is stopping");
-    if ((await store.session(id)) === null) throw new EngineError("not_found", "Session not found");
+    if ((await store.session(id)) === null) throw notFound();
     const owner = await store.claim(id);
     if (owner)
       throw new EngineError(
@@ -166,7 +176,7 @@ export class SessionRegistry {
         `Another running engine (pid ${owner.pid}) has this session`,
       );
     const stored = await store.session(id);
-    if (stored === null) throw new EngineError("not_found", "Session not found");
+    if (stored === null) throw notFound();
     const session = await this.assemble(stored.record, await store.systemPrompt(id));
     session.messages = await store.messages(id);
     for (const run of await store.openRuns(id)) {
@@ -239,4 +249,5 @@ const isIdle = ({ active, queue, readers, secrets }: Session): boolean =>
   secrets.credentials === null &&
   secrets.userToken === null;
 
+const notFound = () => new EngineError("not_found", "Session not found");
 const taken = (id: SessionId) => new EngineError("conflict", `Session '${id}' already exists`);

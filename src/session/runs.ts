@@ -160,7 +160,9 @@ async function end(session: Session, run: ActiveRun, last: EventBody): Promise<v
     session.usedAt = Date.now();
     startNext(session);
     await session.events.flushed();
+    if (record.idempotencyKey !== null) session.keys.delete(record.idempotencyKey);
     await session.events.trim();
+    await session.services.lifecycle.trim();
   } catch (error) {
     // The log cannot be written: its readers have been told, and the session is read anew from the
     // store on its next use, which ends this run as interrupted.
@@ -188,7 +190,7 @@ export function cancel(session: Session, id: RunId): void {
 
 /** Puts the queued runs into this order; those it does not name stay behind, in theirs. */
 export function reorder(session: Session, ids: readonly RunId[]): void {
-  const named = ids.map((id) => {
+  const named = [...new Set(ids)].map((id) => {
     const run = session.queue.find((each) => each.id === id);
     if (!run) throw new EngineError("not_found", `No queued run '${id}'`);
     return run;
@@ -209,7 +211,11 @@ export async function listRuns(session: Session): Promise<RunRecord[]> {
 
 /** A run of the session, wherever it stands. */
 export async function findRun(session: Session, id: RunId): Promise<RunRecord> {
-  const run = openRun(session, id) ?? (await session.services.store.run(session.id, id));
+  const open = openRun(session, id);
+  if (open) return open;
+  // Its end may be on its way to the store.
+  await session.services.commit.settled();
+  const run = await session.services.store.run(session.id, id);
   if (run === null) throw new EngineError("not_found", `Run '${id}' not found`);
   return run;
 }

@@ -18,8 +18,8 @@ export async function runToolCalls(
   signal: AbortSignal,
 ): Promise<void> {
   for (const call of calls) {
-    signal.throwIfAborted();
     await runToolCall(session, call, signal);
+    signal.throwIfAborted();
   }
 }
 
@@ -45,9 +45,9 @@ async function runToolCall(session: Session, call: ModelToolCall, signal: AbortS
     const request = { ...shown, risk_reason: risk.reason };
     const verdict = await session.permissions.check(request, signal);
     startedAt = performance.now();
-    result = verdict.allowed
-      ? await runTool(session, call, tool, checked.input, signal)
-      : { ...failed(verdict.reason), metadata: { permission_denied: true } };
+    if (verdict.allowed) result = await runTool(session, call, tool, checked.input, signal);
+    else if (signal.aborted) result = CANCELLED;
+    else result = { ...failed(verdict.reason), metadata: { permission_denied: true } };
   }
   record(session, call, result, (performance.now() - startedAt) / 1000);
 }
@@ -74,7 +74,7 @@ async function runTool(
   try {
     return await tool.run(input, { workspace: session.record.directory, signal, progress });
   } catch (caught) {
-    if (signal.aborted) return { ...failed("Cancelled by user"), metadata: { cancelled: true } };
+    if (signal.aborted) return CANCELLED;
     return failed(toEngineError(caught).message);
   }
 }
@@ -103,6 +103,8 @@ function record(session: Session, call: ModelToolCall, result: ToolResult, secon
 }
 
 const failed = (error: string): ToolResult => ({ ok: false, output: "", error });
+
+const CANCELLED: ToolResult = { ...failed("Cancelled by user"), metadata: { cancelled: true } };
 
 function capped(output: string): string {
   if (output.length <= OUTPUT_CHARS_MAX) return output;

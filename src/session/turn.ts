@@ -11,6 +11,8 @@ import { runToolCalls } from "./tool-calls.ts";
 /** Twenty rounds of tools and the reply to the last of them; a message's `limits` say otherwise. */
 export const MODEL_CALLS_DEFAULT = 21;
 
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /** Why a turn ends before its model is done, yet without a failure; the `stop_reason` clients see. */
 export type LimitName = "max_turns" | "max_tool_calls" | "max_seconds" | "max_run_tokens";
 export class LimitReached extends Error {
@@ -121,7 +123,8 @@ const complete = ({ usage }: RunRecord, stopReason: string): EventBody => ({
 
 function deadlineOf({ record, abort }: ActiveRun): Timer | undefined {
   const { seconds } = record.limits;
-  if (seconds === null) return undefined;
+  // A timer counts no further, and some 24 days are no limit either.
+  if (seconds === null || seconds * 1000 > TIMER_MS_MAX) return undefined;
   return setTimeout(() => abort.abort(new LimitReached("max_seconds")), seconds * 1000);
 }
 

@@ -3,15 +3,10 @@ import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { EngineError } from "../../domain/errors.ts";
 import type { ToolCallId } from "../../domain/ids.ts";
-import {
-  APPROVAL_MODES,
-  APPROVAL_SCOPES,
-  type ApprovalMode,
-  type ApprovalScope,
-} from "../../domain/permission.ts";
+import { APPROVAL_MODES, APPROVAL_SCOPES, type ApprovalMode } from "../../domain/permission.ts";
 import type { Engine } from "../../engine.ts";
 import { saveSession } from "../../session/session.ts";
-import { SESSION_PARAMS } from "../schemas.ts";
+import { object, SESSION_PARAMS } from "../schemas.ts";
 
 export const permissionRoutes = (engine: Engine) =>
   new Elysia({ prefix: "/sessions/:session_id", tags: ["permissions"] })
@@ -20,14 +15,13 @@ export const permissionRoutes = (engine: Engine) =>
       async ({ params, body }) => {
         const session = await engine.sessions.get(params.session_id);
         const decision = oneOf(body.decision, ["approve", "deny"] as const, "decision");
-        const scope: ApprovalScope =
-          decision === "deny" ? "once" : oneOf(body.scope ?? "once", APPROVAL_SCOPES, "scope");
+        const scope = oneOf(body.scope ?? "once", APPROVAL_SCOPES, "scope");
         const applied = session.permissions.answer(body.tool_id, { decision, scope });
         return { ok: true, tool_id: body.tool_id, decision, ...applied };
       },
       {
         params: SESSION_PARAMS,
-        body: Type.Object({
+        body: object({
           tool_id: Type.Unsafe<ToolCallId>(Type.String()),
           decision: Type.String({ description: "approve or deny" }),
           scope: Type.Optional(Type.String({ description: APPROVAL_SCOPES.join(", ") })),
@@ -63,7 +57,7 @@ export const permissionRoutes = (engine: Engine) =>
       },
       {
         params: SESSION_PARAMS,
-        body: Type.Object({ mode: Type.String() }),
+        body: object({ mode: Type.String() }),
         detail: { summary: "Change the session's approval mode, for its next tool call on" },
       },
     );

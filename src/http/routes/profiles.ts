@@ -4,6 +4,7 @@ import { Elysia } from "elysia";
 import { describeProfile, envVarHints } from "../../config/profile-view.ts";
 import { EngineError } from "../../domain/errors.ts";
 import type { Engine } from "../../engine.ts";
+import { object } from "../schemas.ts";
 
 export const profileRoutes = ({ profiles, options }: Engine) =>
   new Elysia({ prefix: "/profiles", tags: ["profiles"] })
@@ -27,7 +28,7 @@ export const profileRoutes = ({ profiles, options }: Engine) =>
         };
       },
       {
-        params: Type.Object({ name: Type.String({ maxLength: 200 }) }),
+        params: object({ name: Type.String({ maxLength: 200 }) }),
         detail: { summary: "One profile, and the variables that change it" },
       },
     );

@@ -6,7 +6,7 @@ import type { Engine } from "../../engine.ts";
 import { cancel, findRun, listRuns, reorder } from "../../session/runs.ts";
 import { readCursor } from "../cursor.ts";
 import { runStream } from "../run-stream.ts";
-import { CURSOR_QUERY, MESSAGE_BODY, RUN_PARAMS, SESSION_PARAMS } from "../schemas.ts";
+import { CURSOR_QUERY, MESSAGE_BODY, object, RUN_PARAMS, SESSION_PARAMS } from "../schemas.ts";
 import { submitBody } from "../submission.ts";
 import { runView } from "../views.ts";
 
@@ -75,7 +75,7 @@ export const runRoutes = (engine: Engine) =>
       },
       {
         params: SESSION_PARAMS,
-        body: Type.Object({
+        body: object({
           run_ids: Type.Array(Type.Unsafe<RunId>(Type.String()), { maxItems: 100 }),
         }),
         detail: { summary: "Reorder the queued runs: those named first, in this order" },

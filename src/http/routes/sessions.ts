@@ -1,7 +1,7 @@
 /** Sessions: create, list, look at, change, delete; their conversation and their system prompt. */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { profileFromCredentials } from "../../config/inline-credentials.ts";
+import { INLINE_PROFILE, profileFromCredentials } from "../../config/inline-credentials.ts";
 import { EngineError } from "../../domain/errors.ts";
 import { ID_PATTERN, type SessionId } from "../../domain/ids.ts";
 import type { Profile } from "../../domain/profile.ts";
@@ -9,21 +9,21 @@ import type { Engine } from "../../engine.ts";
 import { newRecord, withoutDynamicTags } from "../../session/new-session.ts";
 import { viewOf } from "../../session/registry.ts";
 import { clearMessages, type Session } from "../../session/session.ts";
-import { MODE, nullable, oneOf, SESSION_PARAMS } from "../schemas.ts";
+import { MODE, nullable, object, oneOf, SESSION_PARAMS } from "../schemas.ts";
 import { historyOf, sessionView } from "../views.ts";
 
 const METADATA_CHARS_MAX = 64 * 1024;
 
-const CREDENTIALS = Type.Object({
+const CREDENTIALS = object({
   provider: Type.Optional(Type.String()),
   api_key: Type.String(),
   model: Type.String(),
   base_url: Type.Optional(nullable(Type.String())),
-  max_tokens: Type.Optional(nullable(Type.Integer({ minimum: 1 }))),
+  max_tokens: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: 1_000_000_000 }))),
 });
 const text = Type.Optional(nullable(Type.String()));
 
-const NEW_SESSION = Type.Object({
+const NEW_SESSION = object({
   profile: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   agent: text,
   system_prompt: text,
@@ -36,7 +36,7 @@ const NEW_SESSION = Type.Object({
   user_token: text,
   session_id: Type.Optional(nullable(Type.Unsafe<SessionId>(Type.String({ pattern: ID_PATTERN })))),
 });
-const CHANGED_SESSION = Type.Object({
+const CHANGED_SESSION = object({
   user_token: text,
   credentials: Type.Optional(CREDENTIALS),
 });
@@ -60,13 +60,16 @@ export const sessionRoutes = (engine: Engine) => {
     .post(
       "",
       async ({ body, request }) => {
-        const profile = body.profile ?? "default";
-        if (!body.credentials) await engine.profiles.resolve(profile);
+        const profile = body.credentials ? INLINE_PROFILE : (body.profile ?? "default");
+        const profileResolved = body.credentials
+          ? profile
+          : (await engine.profiles.resolve(profile)).resolved;
         if (body.agent) throw new EngineError("not_found", `Agent '${body.agent}' not found`);
         const record = await newRecord(
           {
             id: body.session_id ?? null,
-            profile: body.credentials ? "app-inline" : profile,
+            profile,
+            profileResolved,
             inlineCredentials: Boolean(body.credentials),
             workspace: body.workspace ?? null,
             mode: body.approval_mode ?? "confirm_all",
@@ -128,7 +131,7 @@ export const sessionRoutes = (engine: Engine) => {
       },
       {
         params: SESSION_PARAMS,
-        query: Type.Object({ limit: Type.Optional(Type.String({ pattern: "^[0-9]{1,9}$" })) }),
+        query: object({ limit: Type.Optional(Type.String({ pattern: "^[0-9]{1,9}$" })) }),
         detail: { summary: "Its conversation; `limit`: only the last so many messages" },
       },
     )
