@@ -36,11 +36,29 @@ export class SseParser {
     const events: SseEvent[] = [];
     let from = 0;
     for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", from)) {
+      if (this.standsAlone(text, from, end)) {
+        this.refuseAbove(end - from);
+        events.push({ event: "", data: text.slice(from + PLAIN_DATA.length, end) });
+        from = end + 2;
+        continue;
+      }
       this.line(this.wholeLine(text.slice(from, end)), events);
       from = end + 1;
     }
     if (from < text.length) this.keep(text.slice(from));
     return events;
+  }
+
+  /** Most events are one line of data: taken at once, they cost half the time of two lines. */
+  private standsAlone(text: string, from: number, end: number): boolean {
+    return (
+      this.pieceChars === 0 &&
+      this.data === null &&
+      this.event === "" &&
+      text.charCodeAt(end + 1) === LINE_FEED &&
+      text.charCodeAt(end - 1) !== CARRIAGE_RETURN &&
+      text.startsWith(PLAIN_DATA, from)
+    );
   }
 
   private wholeLine(last: string): string {
@@ -79,6 +97,9 @@ export class SseParser {
   }
 }
 
+const PLAIN_DATA = "data: ";
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
 const SPACE = 32;
 const valueAfter = (line: string, colon: number): string =>
   line.slice(line.charCodeAt(colon) === SPACE ? colon + 1 : colon);

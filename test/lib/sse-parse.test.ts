@@ -16,12 +16,15 @@ test.each([1, 2, 3, 7, 1_000])("events are the same in pieces of %d bytes", (pie
   const text = [
     ": a comment\n\n",
     'event: ping\ndata: {"a":"é😀"}\n\n',
+    "data: plain\n\ndata: ended by both\r\n\n",
     "data:no space\r\ndata:  two\r\nid: 5\r\n\r\n",
     "event: without data\n\n",
     "data: last, not ended by an empty line",
   ].join("");
   expect(eventsIn(text, pieceBytes)).toEqual([
     { event: "ping", data: '{"a":"é😀"}' },
+    { event: "", data: "plain" },
+    { event: "", data: "ended by both" },
     { event: "", data: "no space\n two" },
     { event: "", data: "last, not ended by an empty line" },
   ]);

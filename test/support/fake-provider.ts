@@ -223,11 +223,11 @@ async function breakDown(socket: Socket, request: FakeRequest, fault: FakeFault)
       endBody(socket);
       break;
     case "fin":
-      await Bun.sleep(ARRIVED_AFTER_MS);
+      await fault.when;
       socket.end("ff\r\ndata: {");
       break;
     case "reset":
-      await Bun.sleep(ARRIVED_AFTER_MS);
+      await fault.when;
       socket.resetAndDestroy();
       break;
     case "garbage":
@@ -258,6 +258,3 @@ function writeChunk(socket: Socket, frame: Frame & string, pieceBytes?: number):
 const endBody = (socket: Socket): void => {
   socket.end("0\r\n\r\n");
 };
-
-/** What was written is given time to arrive: a broken connection takes with it what was not read yet. */
-const ARRIVED_AFTER_MS = 20;

@@ -39,10 +39,11 @@ export type FakeFault =
   | { kind: "status"; status: number; body?: unknown; headers?: Record<string, string> }
   /** The body ends as it should, but too early. */
   | { kind: "end"; after: number }
-  /** The connection ends inside the body … */
-  | { kind: "fin"; after: number }
-  /** … or breaks. */
-  | { kind: "reset"; after: number }
+  /**
+   * The connection ends inside the body, or breaks. That takes with it what the client has not read
+   * yet; a test that needs it read says `when` it is.
+   */
+  | { kind: "fin" | "reset"; after: number; when?: Promise<unknown> }
   /** Nothing more comes until the client leaves; `null`: not even headers. */
   | { kind: "stall"; after: number | null }
   | { kind: "garbage"; after: number }

@@ -1,0 +1,31 @@
+/** What every provider wants of a conversation: nothing empty, no images for a blind model. */
+import type { Message } from "../domain/messages.ts";
+
+const NO_TEXT = "(empty message)";
+const NO_OUTPUT = "(no output)";
+const UNSEEN = "(An image was here. This model cannot see images.)";
+
+/** The conversation with every message fit to be sent; what has nothing to say is left out. */
+export function sendable(messages: readonly Message[], sees: boolean): Message[] {
+  return messages.map((message) => fit(message, sees)).filter((message) => !isVoid(message));
+}
+
+function fit(message: Message, sees: boolean): Message {
+  if (message.role === "assistant") return message;
+  if (message.role === "tool")
+    return isBlank(message.output) ? { ...message, output: NO_OUTPUT } : message;
+  const images = sees ? message.images : [];
+  const lines = isBlank(message.text) ? [] : [message.text];
+  if (images.length < message.images.length) lines.push(UNSEEN);
+  if (lines.length + images.length === 0) lines.push(NO_TEXT);
+  return { ...message, images, text: lines.join("\n") };
+}
+
+/** A reply that was cut before its first word; its reasoning alone is refused. */
+const isVoid = (message: Message): boolean =>
+  message.role === "assistant" && isBlank(message.text) && message.toolCalls.length === 0;
+
+export const isBlank = (text: string): boolean => text.trim() === "";
+
+export const dataUrl = (image: { mediaType: string; base64: string }): string =>
+  `data:${image.mediaType};base64,${image.base64}`;
