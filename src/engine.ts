@@ -12,7 +12,6 @@ import { profileOf } from "./session/profile-of.ts";
 import { SessionRegistry } from "./session/registry.ts";
 import { GroupCommit } from "./store/group-commit.ts";
 import { openSqlite } from "./store/sqlite.ts";
-import { LIFECYCLE_LOG } from "./store/store.ts";
 import { builtInTools } from "./tools/registry.ts";
 
 const PERMISSION_TIMEOUT_MS = 300_000;
@@ -31,6 +30,8 @@ export type EngineOptions = {
   dataDir?: string;
   permissionTimeoutMs?: number;
   eventsKept?: number;
+  /** Whether to end and go on with what a dead engine left open. Default: yes. */
+  recover?: boolean;
 };
 
 export type Engine = {
@@ -59,7 +60,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   try {
     const eventsKept = options.eventsKept ?? EVENTS_KEPT;
     const lifecycle = await EventLog.open(
-      LIFECYCLE_LOG,
+      await store.claimLifecycleLog(),
       {},
       { store, commit, eventsKept: LIFECYCLE_EVENTS_KEPT },
     );
@@ -78,7 +79,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       },
       builtInTools({ env, guard, closed: [dataDir] }),
     );
-    await sessions.recover();
+    if (options.recover ?? true) await sessions.recover();
     return {
       options,
       startedAt: Date.now(),

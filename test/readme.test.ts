@@ -16,7 +16,9 @@ test("the map in README.md is what is in src", () => {
 });
 
 test("every script that README.md names exists", () => {
-  const named = [...readme.matchAll(/\b(?:bun run|npm|bun) (start|test|[a-z]+)\b/g)].map(([, name]) => name!);
+  const named = [...readme.matchAll(/\b(?:bun run|npm|bun) (start|test|[a-z]+)\b/g)].map(
+    ([, name]) => name!,
+  );
   const known = [...Object.keys(scripts), "install", "only", "and"];
   expect(named.filter((name) => !known.includes(name))).toEqual([]);
 });

@@ -2,6 +2,7 @@
 import { homedir } from "node:os";
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { toEngineError } from "../domain/errors.ts";
+import { printable } from "./output.ts";
 
 export type Command = {
   /** How to use it, for people. */
@@ -28,7 +29,8 @@ export function readOptions<T extends ParseArgsOptionsConfig>(
 
 /** One line on stderr, for a person. */
 export function fail(error: unknown): null {
-  console.error(`kollab-engine: ${toEngineError(error).message.split("\n", 1)[0]}`);
+  const [line = ""] = toEngineError(error).message.split("\n", 1);
+  console.error(`kollab-engine: ${printable(line)}`);
   return null;
 }
 
@@ -42,4 +44,12 @@ export function readNumber(
   const number = Number(text);
   if (/^\d+$/.test(text) && number >= min && number <= max) return number;
   return fail(new Error(`--${name} is a whole number from ${min} to ${max}, not '${text}'`));
+}
+
+export const EXIT_MISUSED = 2;
+
+/** Says what is wrong with the command line; returns the exit code for that. */
+export function misused(problem: string): number {
+  fail(new Error(problem));
+  return EXIT_MISUSED;
 }

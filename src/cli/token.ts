@@ -11,7 +11,9 @@ export const command: Command = {
       console.log((await readFile(path, "utf8")).trim());
       return 0;
     } catch (cause) {
-      fail(new Error(`No token at ${path}: start the engine with 'kollab-engine serve'`, { cause }));
+      fail(
+        new Error(`No token at ${path}: start the engine with 'kollab-engine serve'`, { cause }),
+      );
       return 1;
     }
   },

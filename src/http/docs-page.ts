@@ -1,6 +1,5 @@
 /** The page over /openapi.json: one file, which may run nothing but itself and ask nobody but the engine. */
 import bundle from "./docs-page.html" with { type: "text" };
-import { CORS_HEADERS } from "./errors.ts";
 
 // The compiler goes by the file's ending, the runtime by the attribute.
 const PAGE = bundle as unknown as string;
@@ -8,7 +7,6 @@ const PAGE = bundle as unknown as string;
 export const docsPage = (): Response =>
   new Response(PAGE, {
     headers: {
-      ...CORS_HEADERS,
       "content-type": "text/html; charset=utf-8",
       "content-security-policy": [
         "default-src 'none'",

@@ -59,7 +59,10 @@ const lifecycle = eventsOf("Lifecycle");
 /** What clients skip: a type that none of `known` has. */
 const unknownEvent = (name: string, known: readonly TSchema[]) =>
   named(name, "An event of a later version: to be skipped.", {
-    type: Type.String({ not: { enum: known.map(({ properties }) => properties.type.const) } }),
+    type: Type.String({
+      description: "one that is not known",
+      not: { enum: known.map(({ properties }) => properties.type.const) },
+    }),
     ...ABOUT,
   });
 
@@ -99,7 +102,7 @@ const CANCELLED_IN_QUEUE = named(
     type: Type.Literal("error"),
     code: Type.Literal("cancelled"),
     message: text("for people"),
-    retryable: Type.Literal(false),
+    retryable: Type.Literal(false, { description: "it was meant" }),
   },
 );
 

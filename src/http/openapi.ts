@@ -21,8 +21,9 @@ const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 const ABOUT = `Runs AI agents on this machine. Every session has an event log: a turn writes to it, \
 and whoever follows the session reads it, each at its own place.
 
-Every request but those marked public or local needs the token of the file \`~/.kollab/engine.token\`. \
-Where the engine listens to more than this machine, only \`GET /health\` does without.
+Routes are for anyone (public), for anyone on this machine (local), for who has the token of the \
+file \`~/.kollab/engine.token\` (client), or change what all sessions depend on (admin). Where the \
+engine listens to more than this machine, only \`GET /health\` does without the token.
 
 Fields and events that a client does not know are to be ignored: later versions add some.`;
 
@@ -48,10 +49,10 @@ const FAILURES: Record<number, string> = {
   503: "The engine stops, or too much waits already; later it may succeed",
 };
 const EXPOSURES: Record<Exposure, string> = {
-  public: "public: no token needed",
-  local: "local: no token needed on this machine",
-  client: "client: needs the token",
-  admin: "admin: needs the token, and changes what all sessions depend on",
+  public: "Needs no token.",
+  local: "Needs no token on this machine.",
+  client: "Needs the token.",
+  admin: "Needs the token, and changes what all sessions depend on.",
 };
 
 /** The document as text. Throws where a route is not described. */

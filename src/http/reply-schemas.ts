@@ -228,14 +228,14 @@ const PROFILE_FIELDS = {
   name: text("what sessions ask for"),
   provider: text("the protocol, for example openai or anthropic"),
   model: text("as the provider calls it"),
-  temperature: Type.Number(),
+  temperature: Type.Number({ description: "0 to 2" }),
   max_tokens: nullable(Type.Integer({ description: "of one reply; null: the provider's own" })),
   timeout: Type.Number({ description: "seconds between two pieces of a reply; 0: the default" }),
   description: text("for people"),
   streaming: flag("replies come in pieces"),
   supports_tools: flag("tools are offered to the model"),
   base_url: Type.Optional(text("where it is not the provider's own")),
-  top_p: Type.Optional(Type.Number()),
+  top_p: Type.Optional(Type.Number({ description: "0 to 1, where it is set" })),
   extra_headers: Type.Optional(
     Type.Unsafe<Record<string, string>>(
       Type.Object(
@@ -244,7 +244,7 @@ const PROFILE_FIELDS = {
       ),
     ),
   ),
-  auth_type: Type.Optional(Type.String()),
+  auth_type: Type.Optional(text("oauth: a login instead of a key")),
   has_api_key: flag("whether there is one; it is never shown"),
   api_key_source: text("env, keyring, config, oauth or none"),
   builtin: flag("comes with the engine"),

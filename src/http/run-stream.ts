@@ -3,7 +3,7 @@ import type { StreamNotice } from "../domain/events.ts";
 import type { Seq } from "../domain/ids.ts";
 import type { RunRecord } from "../domain/session.ts";
 import { placeInSession } from "../session/attach.ts";
-import { runEvents } from "../session/run-events.ts";
+import { runReader } from "../session/run-events.ts";
 import { attachReader, type Session } from "../session/session.ts";
 import { eventStream } from "./event-stream.ts";
 
@@ -18,15 +18,15 @@ export type RunStreamOptions = {
 export function runStream(session: Session, run: RunRecord, options: RunStreamOptions): Response {
   const { cursor, onHangUp, headers } = options;
   const begin = run.afterSeq ?? run.acceptedAfter;
-  const { after, notices } =
-    cursor === null || cursor < begin
-      ? { after: begin, notices: goneNotice(session, run) }
-      : placeInSession(session, cursor);
+  const isNew = cursor === null || cursor < begin;
+  const { after, notices } = isNew
+    ? { after: begin, notices: [] }
+    : placeInSession(session, cursor);
   const detach = attachReader(session);
   return eventStream({
     after,
-    before: notices,
-    batches: (signal) => runEvents(session, run, after, signal),
+    before: [...goneNotice(session, run, after), ...notices],
+    open: (signal) => runReader(session, run, after, signal),
     whole: run.afterSeq !== null,
     // One that was cancelled before it began has no event that says so to this reader.
     afterwards: () =>
@@ -42,9 +42,9 @@ export function runStream(session: Session, run: RunRecord, options: RunStreamOp
 }
 
 /** None of an old run's events may be kept any more. */
-function goneNotice({ events }: Session, { afterSeq, endSeq }: RunRecord): string[] {
-  if (afterSeq === null || endSeq === null || endSeq >= events.first) return [];
-  const gap: StreamNotice = { type: "replay_gap", after: afterSeq, next: events.first };
+function goneNotice({ events }: Session, { endSeq }: RunRecord, after: Seq): string[] {
+  if (endSeq === null || endSeq >= events.first || after >= endSeq) return [];
+  const gap: StreamNotice = { type: "replay_gap", after, next: events.first };
   return [JSON.stringify(gap)];
 }
 

@@ -9,28 +9,31 @@ import { IMAGE_TYPES } from "../session/content.ts";
 export const object = <T extends TProperties>(fields: T) =>
   Type.Object(fields, { additionalProperties: true });
 
-const ID = { pattern: ID_PATTERN };
+const SESSION_ID = Type.Unsafe<SessionId>(
+  Type.String({ pattern: ID_PATTERN, description: "the session" }),
+);
+const RUN_ID = Type.Unsafe<RunId>(Type.String({ pattern: ID_PATTERN, description: "the run" }));
 
-export const SESSION_PARAMS = object({
-  session_id: Type.Unsafe<SessionId>(Type.String(ID)),
-});
-export const RUN_PARAMS = object({
-  session_id: Type.Unsafe<SessionId>(Type.String(ID)),
-  run_id: Type.Unsafe<RunId>(Type.String(ID)),
-});
+export const SESSION_PARAMS = object({ session_id: SESSION_ID });
+export const RUN_PARAMS = object({ session_id: SESSION_ID, run_id: RUN_ID });
 
 /** The pattern is what is checked; `enum` tells people. */
-export const oneOf = <const T extends string>(values: readonly T[]) =>
-  Type.Unsafe<T>(Type.String({ enum: [...values], pattern: `^(?:${values.join("|")})$` }));
+export const oneOf = <const T extends string>(values: readonly T[], description: string) =>
+  Type.Unsafe<T>(
+    Type.String({ enum: [...values], pattern: `^(?:${values.join("|")})$`, description }),
+  );
 
-export const MODE = oneOf(Object.keys(APPROVAL_MODES) as ApprovalMode[]);
+export const MODE = oneOf(
+  Object.keys(APPROVAL_MODES) as ApprovalMode[],
+  "which tool calls ask first; confirm_all if not given",
+);
 
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 /** A cursor in the query: what it does not say, `Last-Event-ID` does. */
 export const CURSOR_QUERY = object({
   after: Type.Optional(
-    Type.String({ pattern: "^[0-9]{1,15}$", description: "Only events after this id" }),
+    Type.String({ pattern: "^[0-9]{1,15}$", description: "only events after this id" }),
   ),
 });
 
@@ -41,7 +44,7 @@ const PART = Type.Union([
   object({ type: Type.Literal("text"), text: Type.String() }),
   object({
     type: Type.Literal("image"),
-    media_type: Type.Optional(oneOf(IMAGE_TYPES)),
+    media_type: Type.Optional(oneOf(IMAGE_TYPES, "the file's own first bytes count")),
     data: Type.Optional(Type.String({ description: "base64" })),
     path: Type.Optional(Type.String({ description: "a file in the workspace" })),
   }),
@@ -52,17 +55,32 @@ const PART = Type.Union([
 ]);
 
 export const MESSAGE_BODY = object({
-  content: Type.Union([Type.String(), Type.Array(PART, { minItems: 1, maxItems: 100 })]),
-  continuation: Type.Optional(Type.Boolean()),
-  delivery: Type.Optional(oneOf(["reject", "queue", "steer"])),
-  on_disconnect: Type.Optional(oneOf(["continue", "cancel"])),
+  content: Type.Union([Type.String(), Type.Array(PART, { minItems: 1, maxItems: 100 })], {
+    description: "the message: text, or parts",
+  }),
+  continuation: Type.Optional(Type.Boolean({ description: "not used" })),
+  delivery: Type.Optional(
+    oneOf(
+      ["reject", "queue", "steer"],
+      "during a turn: refuse it, let it wait for its own turn, or let it join this one",
+    ),
+  ),
+  on_disconnect: Type.Optional(
+    oneOf(
+      ["continue", "cancel"],
+      "what becomes of the run when its client hangs up; continue if not given",
+    ),
+  ),
   limits: Type.Optional(
-    object({
-      model_calls: count("calls of the model"),
-      tool_calls: count("calls of tools"),
-      seconds: count("from the first model call on"),
-      tokens: count("in and out, of all calls"),
-    }),
+    Type.Object(
+      {
+        model_calls: count("calls of the model"),
+        tool_calls: count("calls of tools"),
+        seconds: count("from the first model call on"),
+        tokens: count("in and out, of all calls"),
+      },
+      { additionalProperties: true, description: "where the run ends at the latest" },
+    ),
   ),
 });
 

@@ -3,6 +3,7 @@ import { kollabPaths } from "../config/paths.ts";
 import { createTokenCheck, newToken, writeToken } from "../config/token.ts";
 import { EngineError } from "../domain/errors.ts";
 import type { Engine } from "../engine.ts";
+import { within } from "../lib/abort.ts";
 import { createApp } from "./app.ts";
 
 /** How long open streams may take to send their last events. */
@@ -36,23 +37,7 @@ export async function startServer(engine: Engine, options: ServerOptions): Promi
     hosts: [host, ...allowedHosts].map((name) => name.toLowerCase()),
     loopbackOnly: isLoopback(host),
   });
-  try {
-    app.listen({
-      hostname: host,
-      port,
-      // Two engines on one port would share its requests.
-      reusePort: false,
-      development: false,
-      // Streams are silent while a person thinks; they have a heartbeat of their own.
-      idleTimeout: 0,
-      // Ours answers, with a body that says why.
-      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    });
-  } catch (cause) {
-    throw cannotListen(host, port, cause);
-  }
-  const server = app.server;
-  if (!server) throw cannotListen(host, port, "no server");
+  const server = listen(app, host, port);
   try {
     // Only once the port is ours: a failed start must not lock clients out of a running engine.
     writeToken(tokenFile, token);
@@ -66,7 +51,7 @@ export async function startServer(engine: Engine, options: ServerOptions): Promi
     async stop() {
       const drained = server.stop();
       await engine.close();
-      await Promise.race([drained, Bun.sleep(DRAIN_MS)]);
+      await within(DRAIN_MS, drained);
       await server.stop(true);
     },
   };
@@ -85,6 +70,25 @@ export function inProcess(engine: Engine): {
     loopbackOnly: true,
   });
   return { token, fetch: async (request) => app.handle(request) };
+}
+
+function listen(app: ReturnType<typeof createApp>, hostname: string, port: number) {
+  try {
+    return Bun.serve({
+      fetch: app.fetch,
+      hostname,
+      port,
+      // Two engines on one port would share its requests.
+      reusePort: false,
+      development: false,
+      // Streams are silent while a person thinks; they have a heartbeat of their own.
+      idleTimeout: 0,
+      // Ours answers, with a body that says why.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    });
+  } catch (cause) {
+    throw cannotListen(hostname, port, cause);
+  }
 }
 
 function cannotListen(host: string, port: number, cause: unknown): EngineError {

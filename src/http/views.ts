@@ -36,7 +36,7 @@ const recordView = (record: SessionRecord) => ({
 const naiveTime = (ms: number): string => new Date(ms).toISOString().replace("Z", "000");
 
 /** The conversation in the original's shape: the system prompt first, if there is one. */
-export function historyOf(session: Session) {
+export function historyOf(session: Pick<Session, "systemPrompt" | "messages">) {
   const system = session.systemPrompt
     ? [{ role: "system" as const, content: session.systemPrompt }]
     : [];

@@ -1,5 +1,6 @@
 /** Runs a command in a process group of its own, within limits, and leaves no process of the group behind. */
 import { closeSync } from "node:fs";
+import { within } from "./abort.ts";
 import { CapturedText } from "./captured-text.ts";
 import { LiveText } from "./live-text.ts";
 import { openPipe, type Pipe } from "./pipe.ts";
@@ -170,14 +171,6 @@ function stopRequest(timeoutMs: number, signal: AbortSignal) {
     signal.removeEventListener("abort", onAbort);
   };
   return { requested: promise, dispose };
-}
-
-/** Waits for the promise, but not longer than this. */
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, ms);
-  await Promise.race([promise, late.promise]);
-  clearTimeout(timer);
 }
 
 function killGroup(group: number, signal: NodeJS.Signals): void {

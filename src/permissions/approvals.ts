@@ -10,9 +10,9 @@ type Call = {
 
 /** The key that an approval of this call is remembered under. */
 export function approvalKey({ tool_name, tool_type, input }: Call): string {
-  if (tool_type === "terminal") return `terminal:${firstWord(input["command"])}`;
-  if (tool_type.startsWith("file_") && typeof input["file"] === "string")
-    return `${tool_type}:${input["file"]}`;
+  if (tool_type === "terminal") return `terminal:${firstWord(input.command)}`;
+  if (tool_type.startsWith("file_") && typeof input.file === "string")
+    return `${tool_type}:${input.file}`;
   return `${tool_type}:${tool_name}`;
 }
 
@@ -22,9 +22,13 @@ export function approvalKey({ tool_name, tool_type, input }: Call): string {
  */
 export function approves(key: string, call: Call): boolean {
   if (call.risk_level === "high" || call.risk_level === "unknown") return false;
-  if (call.tool_type === "terminal" && !isSimple(String(call.input["command"] ?? ""))) return false;
-  return key === approvalKey(call) || key === `${call.tool_type}:*`;
+  if (call.tool_type === "terminal" && !isSimple(String(call.input.command ?? ""))) return false;
+  if (key === approvalKey(call)) return true;
+  return call.tool_type !== "terminal" && key === toolKey(call);
 }
+
+/** The key that covers every use of a tool. */
+export const toolKey = ({ tool_type, tool_name }: Call): string => `${tool_type}:${tool_name}`;
 
 const firstWord = (command: unknown): string =>
   String(command ?? "")

@@ -4,7 +4,7 @@ import type { PermissionDenial } from "../domain/events.ts";
 import type { ToolCallId } from "../domain/ids.ts";
 import type { ApprovalMode, ApprovalScope, RiskLevel } from "../domain/permission.ts";
 import type { PermissionStats } from "../domain/session.ts";
-import { approvalKey, approves } from "./approvals.ts";
+import { approvalKey, approves, toolKey } from "./approvals.ts";
 import { asks } from "./rules.ts";
 
 /** A call as the person who decides sees it. */
@@ -154,7 +154,7 @@ export class Permissions {
         if (request.tool_type === "terminal")
           throw new EngineError("bad_request", "Scope 'trust_tool' is not for terminal commands");
         if (risky) return "once";
-        this.remembered.add(`${request.tool_type}:*`);
+        this.remembered.add(toolKey(request));
         return "trust_tool";
       default:
         return scope satisfies never;

@@ -1,7 +1,7 @@
 /** How a client takes its place in a log. */
 import type { StreamNotice } from "../domain/events.ts";
 import type { Seq } from "../domain/ids.ts";
-import type { EventBatch, EventLog } from "./event-log.ts";
+import type { EventLog } from "./event-log.ts";
 import type { Session } from "./session.ts";
 
 export type Place = {
@@ -39,19 +39,4 @@ export function placeInSession(session: Session, cursor: Seq): Place {
       }),
     );
   return { after, notices: [...notices, ...prompts] };
-}
-
-/** All events after `after`, live ones too, until `signal` aborts. */
-export async function* follow(
-  log: EventLog,
-  after: Seq,
-  signal: AbortSignal,
-): AsyncGenerator<EventBatch> {
-  let cursor = after;
-  for (;;) {
-    const batch = await log.next(cursor, signal);
-    if (batch === null) return;
-    yield batch;
-    cursor = batch.first + batch.json.length - 1;
-  }
 }

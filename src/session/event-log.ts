@@ -4,8 +4,7 @@
  * never slows a turn. Nothing can be read before it is stored.
  */
 import type { EventBody, LifecycleBody } from "../domain/events.ts";
-import type { Seq } from "../domain/ids.ts";
-import { abortedOr } from "../lib/abort.ts";
+import type { Seq, SessionId } from "../domain/ids.ts";
 import type { GroupCommit } from "../store/group-commit.ts";
 import type { EventBatch, LogId, LogRange, Store, Write } from "../store/store.ts";
 
@@ -19,7 +18,16 @@ const PENDING_MAX = 64;
 export type { EventBatch };
 
 type Body = EventBody | LifecycleBody;
-type Pending = Body & { ts: number };
+type Pending = Body & { ts: number; session_id?: SessionId };
+
+/** One reader's place in a log. */
+export type LogReader = {
+  /**
+   * The next events, a bounded number of them; waits while there are none. Null when there are none
+   * and the reader's signal aborts. Throws when the log cannot be written any more.
+   */
+  next(): Promise<EventBatch | null>;
+};
 
 export type LogServices = {
   store: Store;
@@ -39,14 +47,18 @@ export class EventLog {
   private constructor(
     private readonly id: LogId,
     /** Goes into every event: the session, where the bodies do not name it themselves. */
-    private readonly about: { session_id?: string },
+    private readonly about: { session_id?: SessionId },
     private readonly services: LogServices,
     private readonly range: LogRange,
   ) {
     this.stored = range.last;
   }
 
-  static async open(id: LogId, about: object, services: LogServices): Promise<EventLog> {
+  static async open(
+    id: LogId,
+    about: { session_id?: SessionId },
+    services: LogServices,
+  ): Promise<EventLog> {
     return new EventLog(id, about, services, await services.store.logRange(id));
   }
 
@@ -74,7 +86,7 @@ export class EventLog {
     const last = this.pending.at(-1);
     if (last && joined(last, body)) return this.range.last;
     if (this.pending.length === 0) this.commitPending();
-    this.pending.push({ ...body, ts: Date.now() });
+    this.pending.push({ ...body, ts: Date.now(), ...this.about });
     return ++this.range.last;
   }
 
@@ -84,18 +96,22 @@ export class EventLog {
     if (this.failure) throw this.failure;
   }
 
-  /**
-   * The next events after `after`, a bounded number of them; waits while there are none.
-   * Null when there are none and `signal` aborts. Throws when the log cannot be written any more.
-   */
-  async next(after: Seq, signal: AbortSignal): Promise<EventBatch | null> {
-    for (;;) {
-      const woken = this.wake.promise;
-      const batch = this.stored > after ? await this.read(after) : null;
-      if (batch || signal.aborted) return batch;
-      if (this.failure) throw this.failure;
-      await abortedOr(woken, signal);
-    }
+  /** A reader that has seen everything up to `after`. `signal` ends its waiting. */
+  reader(after: Seq, signal: AbortSignal): LogReader {
+    let cursor = after;
+    signal.addEventListener("abort", () => this.wakeReaders(), { once: true });
+    return {
+      next: async () => {
+        for (;;) {
+          const woken = this.wake.promise;
+          const batch = this.stored > cursor ? await this.read(cursor) : null;
+          if (batch) cursor = lastOf(batch);
+          if (batch || signal.aborted) return batch;
+          if (this.failure) throw this.failure;
+          await woken;
+        }
+      },
+    };
   }
 
   /** Forgets the oldest events where there are more than are to be kept. */
@@ -120,10 +136,7 @@ export class EventLog {
     let batch: EventBatch;
     const write = (): Write => {
       const first = this.range.last - this.pending.length + 1;
-      batch = {
-        first,
-        json: this.pending.map((event) => JSON.stringify({ ...event, ...this.about })),
-      };
+      batch = { first, json: this.pending.map((event) => JSON.stringify(event)) };
       this.pending = [];
       return { kind: "events", log: this.id, batch };
     };
@@ -170,7 +183,7 @@ function joined(last: Pending, body: Body): boolean {
   return true;
 }
 
-const lastOf = (batch: EventBatch): Seq => batch.first + batch.json.length - 1;
+export const lastOf = (batch: EventBatch): Seq => batch.first + batch.json.length - 1;
 const chars = (batch: EventBatch): number => batch.json.reduce((sum, line) => sum + line.length, 0);
 
 /** The part of the batch after `after`; null when there is none. */

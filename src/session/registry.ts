@@ -7,11 +7,12 @@ import type { SessionId } from "../domain/ids.ts";
 import type { Profile } from "../domain/profile.ts";
 import type { SessionRecord } from "../domain/session.ts";
 import type { Tool } from "../domain/tool.ts";
+import { within } from "../lib/abort.ts";
 import { EventLog } from "./event-log.ts";
 import { endInterrupted } from "./interrupted.ts";
 import { permissionsOf } from "./permission-events.ts";
 import { cancel, startNext } from "./runs.ts";
-import { type Session, type SessionServices, saveSession } from "./session.ts";
+import type { Session, SessionServices } from "./session.ts";
 import { cancelRun } from "./turn.ts";
 
 /** A session that nobody used for so long goes back to the store. */
@@ -153,7 +154,6 @@ export class SessionRegistry {
     if (this.stopping) throw new EngineError("unavailable", "The engine is stopping");
     const session = await this.assemble(record, systemPrompt);
     session.secrets = { credentials, userToken };
-    saveSession(session);
     const { commit, lifecycle } = this.services;
     lifecycle.append({
       type: "session_created",
@@ -161,7 +161,10 @@ export class SessionRegistry {
       profile: record.profile,
       workspace: record.workspace,
     });
-    await commit.write({ kind: "system_prompt", session: record.id, text: systemPrompt });
+    await commit.write(
+      { kind: "new_session", record: { ...record } },
+      { kind: "system_prompt", session: record.id, text: systemPrompt },
+    );
     return session;
   }
 
@@ -222,7 +225,7 @@ export class SessionRegistry {
     if (session.active) {
       const { ended } = session.active;
       cancelRun(session.active, why);
-      await Promise.race([ended, Bun.sleep(STOP_MS)]);
+      await within(STOP_MS, ended);
     }
     session.closed.abort();
     session.model?.model.close();

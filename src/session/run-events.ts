@@ -1,7 +1,7 @@
 /** The events of one run, cut out of its session's log. */
 import type { Seq } from "../domain/ids.ts";
 import type { RunRecord } from "../domain/session.ts";
-import type { EventBatch } from "../store/store.ts";
+import { type EventBatch, type LogReader, lastOf } from "./event-log.ts";
 import { findRun } from "./runs.ts";
 import type { Session } from "./session.ts";
 
@@ -9,48 +9,58 @@ import type { Session } from "./session.ts";
 type Span = { after: Seq; until: Seq; ended: boolean };
 
 /**
- * Yields the run's events after `after`, past and live, and returns when it has ended. A run that
- * waits in the queue shows its place and then nothing until it begins; one that joins another
- * shows that one's events from then on.
+ * A reader of the run's events after `after`, past and live; null when it has ended. A run that waits
+ * in the queue shows its place and then nothing until it begins; one that joins another shows that
+ * one's events from then on.
  */
-export async function* runEvents(
+export function runReader(
   session: Session,
   run: RunRecord,
   after: Seq,
   signal: AbortSignal,
-): AsyncGenerator<EventBatch> {
+): LogReader {
   let cursor = Math.max(after, run.acceptedAfter);
-  for (;;) {
-    const { ended, until } = await spanOf(session, run);
-    if (ended && cursor >= until) return;
-    const batch = await session.events.next(cursor, signal);
-    if (batch === null) return;
-    // Asked again: the batch may hold the very events that begin or end the run.
-    const shown = within(batch, await spanOf(session, run));
-    if (shown) yield shown;
-    cursor = batch.first + batch.json.length - 1;
-  }
+  const log = session.events.reader(cursor, signal);
+  return {
+    async next() {
+      for (;;) {
+        const { ended, until } = ownSpan(run) ?? (await waitingSpan(session, run));
+        if (ended && cursor >= until) return null;
+        const batch = await log.next();
+        if (batch === null) return null;
+        cursor = lastOf(batch);
+        // Asked again: the batch may hold the very events that begin or end the run.
+        const shown = within(batch, ownSpan(run) ?? (await waitingSpan(session, run)));
+        if (shown) return shown;
+      }
+    },
+  };
 }
 
-async function spanOf(session: Session, run: RunRecord): Promise<Span> {
+/** Once the run has begun. */
+const ownSpan = ({ afterSeq, endSeq }: RunRecord): Span | null =>
+  afterSeq === null ? null : span(afterSeq, endSeq);
+
+async function waitingSpan(session: Session, run: RunRecord): Promise<Span> {
   const { acceptedAfter } = run;
-  if (run.afterSeq !== null) return live(run.afterSeq, run.endSeq);
   if (run.steeredInto !== null) {
     const into = await findRun(session, run.steeredInto);
-    return live(acceptedAfter, into.endSeq);
+    return span(acceptedAfter, into.endSeq);
   }
-  if (session.active?.steered.includes(run)) return live(acceptedAfter, null);
+  if (session.active?.steered.includes(run)) return span(acceptedAfter, null);
   // Nothing but the event that says that it waits.
   return { after: acceptedAfter, until: acceptedAfter + 1, ended: run.state === "canceled" };
 }
 
-const live = (after: Seq, endSeq: Seq | null): Span => ({
+const span = (after: Seq, endSeq: Seq | null): Span => ({
   after,
   until: endSeq ?? Number.POSITIVE_INFINITY,
   ended: endSeq !== null,
 });
 
-function within({ first, json }: EventBatch, { after, until }: Span): EventBatch | null {
+function within(batch: EventBatch, { after, until }: Span): EventBatch | null {
+  const { first, json } = batch;
+  if (first > after && lastOf(batch) <= until) return batch;
   const skip = Math.max(0, after + 1 - first);
   const kept = json.slice(skip, Math.max(skip, until - first + 1));
   return kept.length > 0 ? { first: first + skip, json: kept } : null;

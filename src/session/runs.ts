@@ -70,6 +70,7 @@ function accept(session: Session, submission: Submission): Accepted {
     });
 
   const run = newRun(session, submission);
+  run.place = placeOf(session, delivery);
   if (run.idempotencyKey !== null) session.keys.set(run.idempotencyKey, run);
   saveRun(session, run);
   if (!active) {
@@ -84,6 +85,12 @@ function accept(session: Session, submission: Submission): Accepted {
   queue.push(run);
   append(session, { type: "message_queued", run_id: run.id, position: queue.length });
   return { run, outcome: "queued" };
+}
+
+/** What is to join the active run comes before the queue, should it be too late for that. */
+function placeOf({ queue, active }: Session, delivery: Delivery): number {
+  const joins = active !== null && delivery === "steer";
+  return joins ? (queue[0]?.place ?? 1) - 1 : (queue.at(-1)?.place ?? 0) + 1;
 }
 
 /** Starts the next queued run, if none is active. */
@@ -160,13 +167,12 @@ async function end(session: Session, run: ActiveRun, last: EventBody): Promise<v
     session.usedAt = Date.now();
     startNext(session);
     await session.events.flushed();
-    if (record.idempotencyKey !== null) session.keys.delete(record.idempotencyKey);
     await session.events.trim();
     await session.services.lifecycle.trim();
   } catch (error) {
     // The log cannot be written: its readers have been told, and the session is read anew from the
     // store on its next use, which ends this run as interrupted.
-    session.active = null;
+    if (session.active === run) session.active = null;
     session.services.log.error("turn could not be stored", { session: session.id, error });
     session.closed.abort();
   }
@@ -229,7 +235,7 @@ function newRun(session: Session, submission: Submission): RunRecord {
     delivery,
     message,
     limits,
-    place: session.queue.length,
+    place: 0,
     idempotencyKey,
     requestHash,
     createdAt: Date.now(),

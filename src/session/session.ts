@@ -82,7 +82,11 @@ export function saveSession(session: Session): void {
 }
 
 export function saveRun(session: Session, record: RunRecord): void {
-  void saved(session, { kind: "run", record: { ...record } });
+  void saved(session, { kind: "run", record: { ...record } }).then(() => {
+    // Once its end is stored, the store answers for its key.
+    const key = record.idempotencyKey;
+    if (key !== null && record.endedAt !== null) session.keys.delete(key);
+  });
 }
 
 /**

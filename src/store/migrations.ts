@@ -5,7 +5,8 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE engines (
     id TEXT PRIMARY KEY,
     pid INTEGER NOT NULL,
-    started_at TEXT NOT NULL
+    started_at TEXT NOT NULL,
+    lifecycle_log TEXT
   );
   CREATE TABLE sessions (
     number INTEGER PRIMARY KEY,

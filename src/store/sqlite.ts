@@ -9,7 +9,14 @@ import type { Message } from "../domain/messages.ts";
 import { ENDED_RUN_STATES, type RunRecord, type SessionRecord } from "../domain/session.ts";
 import { isAlive, processStart } from "../lib/process-identity.ts";
 import { MIGRATIONS } from "./migrations.ts";
-import type { EngineProcess, Store, StoredSession, Write } from "./store.ts";
+import {
+  type EngineProcess,
+  LIFECYCLE_LOG,
+  type LogId,
+  type Store,
+  type StoredSession,
+  type Write,
+} from "./store.ts";
 
 /** How long a statement waits for another process's lock; meanwhile this process stands still. */
 const BUSY_TIMEOUT_MS = 2_000;
@@ -28,17 +35,7 @@ type Row = Record<string, string | number | null>;
 
 /** `file`: a path whose folder is made if need be, or `:memory:`. */
 export function openSqlite(file: string): Store {
-  if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const db = new Database(file, { create: true, strict: true });
-  if (file !== ":memory:") chmodSync(file, 0o600);
-  db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  db.run("PRAGMA journal_mode = WAL");
-  // A commit survives the end of the process at once, and a power cut from the next checkpoint on.
-  db.run("PRAGMA synchronous = NORMAL");
-  db.run("PRAGMA wal_autocheckpoint = 0");
-  db.run(`PRAGMA journal_size_limit = ${CHECKPOINT_IDLE_BYTES}`);
-  migrate(db, file);
-
+  const db = openDatabase(file);
   const self: EngineProcess = {
     id: randomBytes(8).toString("hex"),
     pid: process.pid,
@@ -67,6 +64,20 @@ export function openSqlite(file: string): Store {
     if (owner === null)
       change("UPDATE sessions SET owner = $self WHERE id = $session", { self: self.id, session });
     return owner;
+  });
+
+  const claimLifecycleLog = db.transaction((): LogId => {
+    const taken = new Set(
+      all<EngineProcess & { log: string | null }>(
+        "SELECT id, pid, started_at AS startedAt, lifecycle_log AS log FROM engines",
+      )
+        .filter(({ pid, startedAt }) => isAlive(pid, startedAt))
+        .map(({ log }) => log),
+    );
+    let log: LogId = LIFECYCLE_LOG;
+    for (let number = 2; taken.has(log); number++) log = `${LIFECYCLE_LOG}-${number}`;
+    change("UPDATE engines SET lifecycle_log = $log WHERE id = $id", { log, id: self.id });
+    return log;
   });
 
   const applyAll = db.transaction((writes: readonly Write[]) => {
@@ -142,6 +153,9 @@ export function openSqlite(file: string): Store {
         { log, after },
       ).map((row) => ({ first: row.first, json: row.lines.split("\n") }));
     },
+    async claimLifecycleLog() {
+      return claimLifecycleLog.immediate();
+    },
     async claim(session) {
       return claim.immediate(session);
     },
@@ -160,10 +174,14 @@ export function openSqlite(file: string): Store {
 
 function applyOne(change: (sql: string, row: Row) => unknown, self: string, write: Write): void {
   switch (write.kind) {
-    case "session": {
-      const sql = `INSERT INTO sessions (id, record, owner) VALUES ($id, $record, $self)
-        ON CONFLICT (id) DO UPDATE SET record = excluded.record`;
+    case "new_session": {
+      const sql = "INSERT INTO sessions (id, record, owner) VALUES ($id, $record, $self)";
       change(sql, { id: write.record.id, record: JSON.stringify(write.record), self });
+      break;
+    }
+    case "session": {
+      const sql = "UPDATE sessions SET record = $record WHERE id = $id";
+      change(sql, { id: write.record.id, record: JSON.stringify(write.record) });
       break;
     }
     case "system_prompt": {
@@ -235,6 +253,33 @@ const readSession = (row: SessionRow): StoredSession => ({
 type RunRow = { record: string };
 const readRun = (row: RunRow | null): RunRecord | null => row && JSON.parse(row.record);
 
+/** Throws `unavailable` with the file's name; leaves nothing open and a newer file as it was. */
+function openDatabase(file: string): Database {
+  let db: Database | null = null;
+  try {
+    if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    db = new Database(file, { create: true, strict: true });
+    db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    refuseNewer(db);
+    if (file !== ":memory:") chmodSync(file, 0o600);
+    db.run("PRAGMA journal_mode = WAL");
+    // A commit survives the end of the process at once, and a power cut from the next checkpoint on.
+    db.run("PRAGMA synchronous = NORMAL");
+    db.run("PRAGMA wal_autocheckpoint = 0");
+    db.run(`PRAGMA journal_size_limit = ${CHECKPOINT_IDLE_BYTES}`);
+    migrate(db);
+    return db;
+  } catch (cause) {
+    db?.close();
+    throw cannotOpen(file, cause);
+  }
+}
+
+function cannotOpen(file: string, cause: unknown): EngineError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new EngineError("unavailable", `Cannot open ${file}: ${why}`, { cause });
+}
+
 /** Keeps the log of changes short. */
 function checkpoints(db: Database, file: string) {
   const walBytes = () => statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
@@ -257,18 +302,22 @@ function checkpoints(db: Database, file: string) {
   };
 }
 
-/** Brings the file to this program's shape, one migration a transaction. */
-function migrate(db: Database, file: string): void {
-  const version = () =>
-    db.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
-  if (version() > MIGRATIONS.length)
-    throw new EngineError(
-      "unavailable",
-      `${file} was written by a newer kollab-engine (version ${version()} of its shape; this one knows ${MIGRATIONS.length}). Use that one, or another --data-dir.`,
+const versionOf = (db: Database): number =>
+  db.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
+
+function refuseNewer(db: Database): void {
+  const version = versionOf(db);
+  if (version > MIGRATIONS.length)
+    throw new Error(
+      `it was written by a newer kollab-engine (version ${version} of its shape; this one knows ${MIGRATIONS.length}). Use that one, or another --data-dir`,
     );
+}
+
+/** Brings the database to this program's shape, one migration a transaction. */
+function migrate(db: Database): void {
   const step = db.transaction(() => {
     // Another process may have been faster.
-    const at = version();
+    const at = versionOf(db);
     const sql = MIGRATIONS[at];
     if (sql === undefined) return false;
     db.run(sql);

@@ -6,15 +6,20 @@ import type { RunId, Seq, SessionId } from "../domain/ids.ts";
 import type { Message } from "../domain/messages.ts";
 import type { RunRecord, SessionRecord } from "../domain/session.ts";
 
-/** Sessions have a log each; the lifecycle of all of them has one more, whose name no session can have. */
-export type LogId = SessionId | typeof LIFECYCLE_LOG;
-export const LIFECYCLE_LOG = "~engine" as const;
+/**
+ * Sessions have a log each; the lifecycle of all of them has one more, whose name no session can have.
+ * Engines that run side by side have one each.
+ */
+export type LogId = SessionId | `${typeof LIFECYCLE_LOG}${string}`;
+export const LIFECYCLE_LOG = "~engine";
 
 /** Consecutive events as stored: `json[i]` is the event with seq `first + i`. */
 export type EventBatch = { first: Seq; json: string[] };
 
 /** A change. Those given to one `apply` are made in order, all or none. */
 export type Write =
+  | { kind: "new_session"; record: SessionRecord }
+  /** Changes nothing where the session was deleted. */
   | { kind: "session"; record: SessionRecord }
   | { kind: "system_prompt"; session: SessionId; text: string }
   /** With its runs, messages and events. */
@@ -63,6 +68,9 @@ export type Store = {
   logRange(log: LogId): Promise<LogRange>;
   /** The batches that hold events after `after`, oldest first, a bounded number of them. */
   eventsAfter(log: LogId, after: Seq): Promise<EventBatch[]>;
+
+  /** The lifecycle log of this engine: the one that was left by an engine that has ended, if any. */
+  claimLifecycleLog(): Promise<LogId>;
 
   /**
    * Makes this engine the only one that may write the session, until it releases it or dies.

@@ -24,12 +24,11 @@ async function openLog(store: Store = openSqlite(":memory:"), eventsKept = 1_000
 /** What a reader that starts after `after` sees, up to seq `until`. */
 async function read(log: EventLog, after: number, until: number) {
   const seen: [number, string][] = [];
-  let cursor = after;
-  while (cursor < until) {
-    const batch = await log.next(cursor, never);
+  const reader = log.reader(after, never);
+  while ((seen.at(-1)?.[0] ?? after) < until) {
+    const batch = await reader.next();
     if (!batch) break;
     for (const [at, json] of batch.json.entries()) seen.push([batch.first + at, json]);
-    cursor = batch.first + batch.json.length - 1;
   }
   return seen.map(([seq, json]) => [seq, JSON.parse(json)] as const);
 }
@@ -38,7 +37,7 @@ test("nothing can be read before it is stored", async () => {
   const { log, store } = await openLog();
   log.append(token("a"));
   expect(await store.logRange(ID)).toEqual({ first: 1, last: 0 });
-  const batch = await log.next(0, never);
+  const batch = await log.reader(0, never).next();
   expect(await store.logRange(ID)).toEqual({ first: 1, last: 1 });
   expect(JSON.parse(batch?.json[0] ?? "")).toMatchObject({ type: "token", session_id: "s1" });
 });
@@ -98,7 +97,7 @@ test("a log that cannot be stored says so to writer and readers, and gives no se
   const { log, store } = await openLog();
   log.append(denied("a"));
   await log.flushed();
-  const waiting = log.next(1, never);
+  const waiting = log.reader(1, never).next();
   store.apply = () => Promise.reject(new Error("disk full"));
   log.append(denied("b"));
   expect(waiting).rejects.toThrow("could not be written");
@@ -118,7 +117,9 @@ test("what several logs write in one tick is one transaction", async () => {
   };
   const services = { store, commit, eventsKept: 100 };
   const logs = await Promise.all(
-    ["a", "b", "c"].map((id) => EventLog.open(id as SessionId, { session_id: id }, services)),
+    ["a", "b", "c"].map((id) =>
+      EventLog.open(id as SessionId, { session_id: id as SessionId }, services),
+    ),
   );
   for (const log of logs) for (const id of ["x", "y"]) log.append(denied(id));
   await Promise.all(logs.map((log) => log.flushed()));
@@ -128,7 +129,7 @@ test("what several logs write in one tick is one transaction", async () => {
 test("an aborted reader stops waiting", async () => {
   const { log } = await openLog();
   const abort = new AbortController();
-  const waiting = log.next(0, abort.signal);
+  const waiting = log.reader(0, abort.signal).next();
   abort.abort();
   expect(await waiting).toBeNull();
 });

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "bun:test";
 import { startEngine, type TestEngine } from "../support/engine.ts";
-import { readSse, readUntil, textOf, typesOf } from "../support/sse.ts";
+import { readSse, textOf, typesOf } from "../support/sse.ts";
 
 let e: TestEngine;
 afterEach(() => e.stop());

@@ -18,8 +18,8 @@ test("sessions are listed in the order of their creation, with what they hold", 
   const store = openSqlite(":memory:");
   const user: Message = { role: "user", text: "hi", images: [], ts: 1 };
   await store.apply([
-    { kind: "session", record: sessionRecord("b") },
-    { kind: "session", record: sessionRecord("a") },
+    { kind: "new_session", record: sessionRecord("b") },
+    { kind: "new_session", record: sessionRecord("a") },
     { kind: "system_prompt", session: "b" as SessionId, text: "be brief" },
     { kind: "message", session: "a" as SessionId, index: 0, message: user },
     { kind: "session", record: { ...sessionRecord("b"), profile: "work" } },
@@ -37,7 +37,7 @@ test("sessions are listed in the order of their creation, with what they hold", 
 test("writes given together are made together or not at all", async () => {
   const store = openSqlite(":memory:");
   await store.apply([events(1, "{}")]);
-  const both = store.apply([{ kind: "session", record: sessionRecord("x") }, events(1, "{}")]);
+  const both = store.apply([{ kind: "new_session", record: sessionRecord("x") }, events(1, "{}")]);
   expect(both).rejects.toThrow();
   expect(await store.session("x" as SessionId)).toBeNull();
   await store.close();
@@ -62,7 +62,7 @@ test("events are read from any place, also from the middle of a piece", async ()
 test("open runs are found, by session and by key", async () => {
   const store = openSqlite(":memory:");
   await store.apply([
-    { kind: "session", record: sessionRecord("s1") },
+    { kind: "new_session", record: sessionRecord("s1") },
     { kind: "run", record: run("r1", "completed", "k") },
     { kind: "run", record: run("r2", "running") },
     { kind: "run", record: run("r3", "queued") },
@@ -78,7 +78,7 @@ test("only the owner's files and folders", () =>
   withFolder(async (folder) => {
     const file = join(folder, "data", "engine.db");
     const store = openSqlite(file);
-    await store.apply([{ kind: "session", record: sessionRecord("s1") }]);
+    await store.apply([{ kind: "new_session", record: sessionRecord("s1") }]);
     expect(statSync(join(folder, "data")).mode & 0o777).toBe(0o700);
     for (const name of [file, `${file}-wal`, `${file}-shm`])
       expect(statSync(name).mode & 0o777).toBe(0o600);
@@ -91,7 +91,7 @@ test("a living engine keeps its sessions from others, a dead one does not", () =
     const one = openSqlite(file);
     const two = openSqlite(file);
     await one.apply([
-      { kind: "session", record: sessionRecord("s1") },
+      { kind: "new_session", record: sessionRecord("s1") },
       { kind: "run", record: run("r1", "running") },
     ]);
     expect(await one.claim(S1)).toBeNull();

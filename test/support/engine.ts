@@ -16,7 +16,12 @@ export type TestEngine = {
   workspace: string;
   /** What the engine logged, line by line. */
   logged: string[];
-  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Response>;
   json(method: string, path: string, body?: unknown): Promise<Json>;
   newSession(body?: object): Promise<string>;
   /** Sends a message and reads its whole stream. */

@@ -9,6 +9,7 @@ export const sessionRecord = (id: string): SessionRecord => ({
   id: id as SessionId,
   createdAt: 1,
   profile: "default",
+  profileResolved: "offline",
   inlineCredentials: false,
   workspace: null,
   directory: "/",

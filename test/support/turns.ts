@@ -1,10 +1,10 @@
 /** Turns as a client drives them: a stream read in the background, prompts answered, a scripted model. */
 import type { TestEngine } from "./engine.ts";
 import type { FakeProtocol, FakeProvider } from "./fake-provider.ts";
-import { type Json, readSse, type SseEvent, typesOf } from "./sse.ts";
+import { type Json, readSse, type SseEvent, textOf, typesOf } from "./sse.ts";
 
-/** Longer than any step of a test takes on a busy machine. */
-const WAIT_MS = 10_000;
+/** Longer than any step of a test takes on a busy machine, shorter than a test may take. */
+const WAIT_MS = 4_000;
 
 export const PROTOCOLS = ["chat", "responses", "messages"] as const;
 /** No test may find it in a reply, a log or a file. */
@@ -15,6 +15,9 @@ const PROVIDERS: Record<FakeProtocol, string> = {
   messages: "anthropic",
 };
 
+/** An engine as these helpers need it, in this process or another. */
+export type Client = Pick<TestEngine, "call" | "json" | "newSession">;
+
 /** A stream that is read as it comes. */
 export type Followed = {
   status: number;
@@ -23,6 +26,10 @@ export type Followed = {
   events: SseEvent[];
   /** The `nth` event of this type; rejects when the stream ends without it. */
   until(type: string, nth?: number): Promise<Json>;
+  /** Resolves when the event with this id has come. */
+  untilId(id: number): Promise<void>;
+  /** Resolves when this text stands in what the model said. */
+  untilText(text: string): Promise<void>;
   /** All of it, when the server has ended it. */
   ended(): Promise<SseEvent[]>;
   /** Leaves before the end. */
@@ -56,6 +63,10 @@ export function follow(response: Response): Followed {
     tell();
   });
   reading.catch(() => {});
+  async function more(wanted: string): Promise<void> {
+    if (over) throw new Error(`It ended without ${wanted}: ${typesOf(events).join(" ")}`);
+    await within(wake.promise, () => `no ${wanted} in ${typesOf(events).join(" ")}`);
+  }
   return {
     status: response.status,
     headers: response.headers,
@@ -64,9 +75,14 @@ export function follow(response: Response): Followed {
       for (;;) {
         const found = events.filter(({ event }) => event.type === type)[nth - 1];
         if (found) return found.event;
-        if (over) throw new Error(`It ended without ${type}: ${typesOf(events).join(" ")}`);
-        await within(wake.promise, () => `no ${type} in ${typesOf(events).join(" ")}`);
+        await more(type);
       }
+    },
+    async untilId(id) {
+      while (!events.some((each) => each.id === id)) await more(`event ${id}`);
+    },
+    async untilText(text) {
+      while (!textOf(events).includes(text)) await more(text);
     },
     async ended() {
       await within(reading, () => `no end after ${typesOf(events).join(" ")}`);
@@ -91,7 +107,7 @@ export async function within<T>(promise: Promise<T>, missing: () => string): Pro
 
 /** Sends a message and follows its stream. */
 export async function send(
-  e: TestEngine,
+  e: Client,
   session: string,
   content: unknown,
   more: object = {},
@@ -103,7 +119,7 @@ export async function send(
 
 /** Answers a prompt and returns the status of the reply. */
 export async function answer(
-  e: TestEngine,
+  e: Client,
   session: string,
   tool_id: string,
   decision: "approve" | "deny" = "approve",
@@ -115,7 +131,7 @@ export async function answer(
 
 /** Sends a message and answers its prompts, in order, as `decisions` say; the rest is approved. */
 export async function sendAnswering(
-  e: TestEngine,
+  e: Client,
   session: string,
   content: unknown,
   decisions: readonly ("approve" | "deny")[] = [],
@@ -136,7 +152,7 @@ export async function sendAnswering(
 
 /** A session whose model is the fake provider, through the SDK of this protocol. */
 export function fakeSession(
-  e: TestEngine,
+  e: Client,
   fake: FakeProvider,
   { protocol = "chat", model = "fake-model", ...more }: FakeSession = {},
 ): Promise<string> {
@@ -150,18 +166,11 @@ export function fakeSession(
 }
 type FakeSession = { protocol?: FakeProtocol; model?: string; [field: string]: unknown };
 
-export const historyOf = async (e: TestEngine, session: string): Promise<Json[]> =>
-  (await e.json("GET", `/sessions/${session}/history`)).history;
+/** A reply's JSON, to be looked at field by field. */
+export const bodyOf = async (response: Response): Promise<Json> => response.json();
 
-/** Everything that the session's log holds. */
-export async function loggedEvents(e: TestEngine, session: string): Promise<SseEvent[]> {
-  const stream = follow(await e.call("GET", `/sessions/${session}/events`));
-  const { engine } = e;
-  const last = (await engine.sessions.get(session as never)).events.last;
-  while (stream.events.filter(({ id }) => id !== null).length < last) await Bun.sleep(1);
-  await stream.hangUp();
-  return stream.events;
-}
+export const historyOf = async (e: Client, session: string): Promise<Json[]> =>
+  (await e.json("GET", `/sessions/${session}/history`)).history;
 
 /** The turn's events without those that come in any number. */
 export const outline = (events: readonly SseEvent[]): string[] =>

@@ -1,7 +1,7 @@
 /** A session's turns: start one, follow the session, cancel; and the lifecycle of all sessions. */
 import { Elysia } from "elysia";
 import type { Engine } from "../../engine.ts";
-import { follow, placeIn, placeInSession } from "../../session/attach.ts";
+import { placeIn, placeInSession } from "../../session/attach.ts";
 import { cancel } from "../../session/runs.ts";
 import { attachReader } from "../../session/session.ts";
 import { readCursor } from "../cursor.ts";
@@ -53,7 +53,7 @@ export const messageRoutes = (engine: Engine) =>
         return eventStream({
           after,
           before: notices,
-          batches: (signal) => follow(session.events, after, signal),
+          open: (signal) => session.events.reader(after, signal),
           whole: true,
           closed: session.closed.signal,
           onEnd: detach,
@@ -73,7 +73,7 @@ export const messageRoutes = (engine: Engine) =>
         return eventStream({
           after,
           before: notices,
-          batches: (signal) => follow(lifecycle, after, signal),
+          open: (signal) => lifecycle.reader(after, signal),
           whole: true,
           closed: closing,
         });

@@ -22,9 +22,15 @@ export const permissionRoutes = (engine: Engine) =>
       {
         params: SESSION_PARAMS,
         body: object({
-          tool_id: Type.Unsafe<ToolCallId>(Type.String()),
+          tool_id: Type.Unsafe<ToolCallId>(
+            Type.String({ description: "as in the request's event" }),
+          ),
           decision: Type.String({ description: "approve or deny" }),
-          scope: Type.Optional(Type.String({ description: APPROVAL_SCOPES.join(", ") })),
+          scope: Type.Optional(
+            Type.String({
+              description: `once if not given; or ${APPROVAL_SCOPES.slice(1).join(", ")}`,
+            }),
+          ),
         }),
         detail: { summary: "Answer a permission request; the first answer counts" },
       },
@@ -57,7 +63,9 @@ export const permissionRoutes = (engine: Engine) =>
       },
       {
         params: SESSION_PARAMS,
-        body: object({ mode: Type.String() }),
+        body: object({
+          mode: Type.String({ description: Object.keys(APPROVAL_MODES).join(", ") }),
+        }),
         detail: { summary: "Change the session's approval mode, for its next tool call on" },
       },
     );

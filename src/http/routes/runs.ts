@@ -76,7 +76,10 @@ export const runRoutes = (engine: Engine) =>
       {
         params: SESSION_PARAMS,
         body: object({
-          run_ids: Type.Array(Type.Unsafe<RunId>(Type.String()), { maxItems: 100 }),
+          run_ids: Type.Array(Type.Unsafe<RunId>(Type.String()), {
+            maxItems: 100,
+            description: "those not named stay behind, in their order",
+          }),
         }),
         detail: { summary: "Reorder the queued runs: those named first, in this order" },
       },

@@ -8,36 +8,56 @@ import type { Profile } from "../../domain/profile.ts";
 import type { Engine } from "../../engine.ts";
 import { newRecord, withoutDynamicTags } from "../../session/new-session.ts";
 import { viewOf } from "../../session/registry.ts";
-import { clearMessages, type Session } from "../../session/session.ts";
+import { clearMessages, type Session, saveSession } from "../../session/session.ts";
 import { MODE, nullable, object, oneOf, SESSION_PARAMS } from "../schemas.ts";
 import { historyOf, sessionView } from "../views.ts";
 
 const METADATA_CHARS_MAX = 64 * 1024;
 
+const text = (description: string) => Type.Optional(nullable(Type.String({ description })));
+
 const CREDENTIALS = object({
-  provider: Type.Optional(Type.String()),
-  api_key: Type.String(),
-  model: Type.String(),
-  base_url: Type.Optional(nullable(Type.String())),
-  max_tokens: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: 1_000_000_000 }))),
+  provider: Type.Optional(Type.String({ description: "anthropic if not given" })),
+  api_key: Type.String({ description: "kept in memory only" }),
+  model: Type.String({ description: "as the provider calls it" }),
+  base_url: text("the provider's own if not given"),
+  max_tokens: Type.Optional(
+    nullable(Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: "of one reply" })),
+  ),
 });
-const text = Type.Optional(nullable(Type.String()));
+const USER_TOKEN = text("for the session's MCP servers; kept in memory only");
 
 const NEW_SESSION = object({
-  profile: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
-  agent: text,
-  system_prompt: text,
-  workspace: text,
+  profile: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 200, description: "its name; default if not given" }),
+  ),
+  agent: text("the name of an agent"),
+  system_prompt: text("without tags that would run commands"),
+  workspace: text("a folder; ~ is the home; the engine's own folder if not given"),
   approval_mode: Type.Optional(MODE),
-  unattended: Type.Optional(oneOf(["wait", "deny"])),
-  mcp_servers: Type.Optional(Type.Array(Type.String(), { maxItems: 100 })),
-  metadata: Type.Optional(nullable(Type.Record(Type.String(), Type.Unknown()))),
+  unattended: Type.Optional(
+    oneOf(["wait", "deny"], "what becomes of a prompt while nobody is attached; wait if not given"),
+  ),
+  mcp_servers: Type.Optional(
+    Type.Array(Type.String(), { maxItems: 100, description: "those to connect, by name" }),
+  ),
+  metadata: Type.Optional(
+    nullable(
+      Type.Record(Type.String(), Type.Unknown(), { description: "anything; kept and shown" }),
+    ),
+  ),
   credentials: Type.Optional(nullable(CREDENTIALS)),
-  user_token: text,
-  session_id: Type.Optional(nullable(Type.Unsafe<SessionId>(Type.String({ pattern: ID_PATTERN })))),
+  user_token: USER_TOKEN,
+  session_id: Type.Optional(
+    nullable(
+      Type.Unsafe<SessionId>(
+        Type.String({ pattern: ID_PATTERN, description: "made up if not given" }),
+      ),
+    ),
+  ),
 });
 const CHANGED_SESSION = object({
-  user_token: text,
+  user_token: USER_TOKEN,
   credentials: Type.Optional(CREDENTIALS),
 });
 
@@ -100,9 +120,15 @@ export const sessionRoutes = (engine: Engine) => {
     .patch(
       "/:session_id",
       async ({ params, body }) => {
-        const { id, secrets } = await engine.sessions.get(params.session_id);
+        const session = await engine.sessions.get(params.session_id);
+        const { id, record, secrets } = session;
         if (body.user_token !== undefined) secrets.userToken = body.user_token;
-        if (body.credentials) secrets.credentials = inline(body.credentials);
+        if (body.credentials) {
+          secrets.credentials = inline(body.credentials);
+          record.profile = record.profileResolved = INLINE_PROFILE;
+          record.inlineCredentials = true;
+          saveSession(session);
+        }
         return { ok: true, session_id: id };
       },
       {
@@ -131,7 +157,11 @@ export const sessionRoutes = (engine: Engine) => {
       },
       {
         params: SESSION_PARAMS,
-        query: object({ limit: Type.Optional(Type.String({ pattern: "^[0-9]{1,9}$" })) }),
+        query: object({
+          limit: Type.Optional(
+            Type.String({ pattern: "^[0-9]{1,9}$", description: "only the last so many; 0: all" }),
+          ),
+        }),
         detail: { summary: "Its conversation; `limit`: only the last so many messages" },
       },
     )

@@ -1,0 +1,139 @@
+/** The engine's API as the commands use it, and the engine that runs already as one to talk to. */
+import { readFile } from "node:fs/promises";
+import { kollabPaths } from "../config/paths.ts";
+import { EngineError, type ErrorCode } from "../domain/errors.ts";
+import type { Seq } from "../domain/ids.ts";
+
+export const ENGINE_URL = "http://127.0.0.1:7433";
+/** What can be such an address. */
+export const isEngineUrl = (text: string): boolean =>
+  /^https?:$/.test(URL.parse(text)?.protocol ?? "");
+
+const CALL_TIMEOUT_MS = 30_000;
+/** What is read of an answer that says what is wrong. */
+const PROBLEM_CHARS_MAX = 2_000;
+
+export type ApiRequest = {
+  method: "GET" | "POST";
+  path: string;
+  body?: object;
+  /** For streams: the reader has seen everything up to here. */
+  after?: Seq | null;
+};
+
+export type Client = {
+  /**
+   * Resolves with an answer that is no refusal, once its headers are there. Throws EngineError:
+   * `unavailable` where no engine answers, else what the engine says is wrong.
+   */
+  send(request: ApiRequest, signal: AbortSignal): Promise<Response>;
+  close(): Promise<void>;
+};
+
+/** One request whose answer is JSON. */
+export async function call<Reply>(
+  client: Client,
+  request: ApiRequest,
+  signal?: AbortSignal,
+): Promise<Reply> {
+  const limit = AbortSignal.timeout(CALL_TIMEOUT_MS);
+  const response = await client.send(request, signal ? AbortSignal.any([signal, limit]) : limit);
+  return (await response.json()) as Reply;
+}
+
+/** The engine that listens at an address (see `isEngineUrl`). Its token is read for each request: a restart changes it. */
+export function attachedClient(address: string, home: string): Client {
+  const url = address.replace(/\/+$/, "");
+  const tokenFile = kollabPaths(home).token;
+  return {
+    async send(request, signal) {
+      const response = await fetchOnce(
+        url,
+        toRequest(url, request, await readToken(tokenFile)),
+        signal,
+      );
+      if (response.ok) return response;
+      const refusal = await problemOf(response);
+      if (refusal.code !== "unauthorized") throw refusal;
+      const text = `The engine at ${url} does not accept the token in ${tokenFile}`;
+      throw new EngineError("unauthorized", text, { cause: refusal });
+    },
+    async close() {},
+  };
+}
+
+async function fetchOnce(url: string, request: Request, signal: AbortSignal): Promise<Response> {
+  try {
+    return await fetch(request, {
+      signal,
+      // Neither a redirect nor a proxy, which would read a plain request, is to get the token.
+      redirect: "manual",
+      ...(url.startsWith("http:") ? { proxy: false } : {}),
+      // A kept connection may be dead when the engine was started anew.
+      keepalive: false,
+    });
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw nobodyAnswers(url, cause);
+  }
+}
+
+function nobodyAnswers(url: string, cause: unknown): EngineError {
+  const text = `No engine answers at ${url}: start one with 'kollab-engine serve'`;
+  return new EngineError("unavailable", text, { cause });
+}
+
+export function toRequest(
+  url: string,
+  { method, path, body, after }: ApiRequest,
+  token: string | null,
+): Request {
+  const headers = new Headers();
+  if (token !== null) headers.set("authorization", `Bearer ${token}`);
+  if (body !== undefined) headers.set("content-type", "application/json");
+  if (after !== undefined && after !== null) headers.set("last-event-id", String(after));
+  return new Request(url + path, {
+    method,
+    headers,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+}
+
+async function readToken(path: string): Promise<string | null> {
+  try {
+    return (await readFile(path, "utf8")).trim() || null;
+  } catch {
+    // No engine was started here yet; one that answers all the same refuses, and is quoted.
+    return null;
+  }
+}
+
+const CODES: Record<number, ErrorCode> = {
+  401: "unauthorized",
+  404: "not_found",
+  409: "conflict",
+  503: "unavailable",
+};
+
+/** What an engine says is wrong with a request, in one line. */
+export async function problemOf(response: Response): Promise<EngineError> {
+  const { status } = response;
+  const text = describe((await response.text()).slice(0, PROBLEM_CHARS_MAX));
+  return new EngineError(CODES[status] ?? "bad_request", text ?? `The answer is HTTP ${status}`);
+}
+
+function describe(body: string): string | null {
+  const detail = detailOf(body);
+  if (typeof detail === "string") return detail;
+  if (!Array.isArray(detail)) return null;
+  return detail.map(({ loc, msg }) => `${loc.slice(1).join(".")}: ${msg}`).join("; ");
+}
+
+function detailOf(body: string): unknown {
+  try {
+    return JSON.parse(body).detail;
+  } catch {
+    // Something else listens there.
+    return null;
+  }
+}

@@ -1,0 +1,168 @@
+/** Asks the user about tool calls, while the events go on. */
+import { EngineError, toEngineError } from "../domain/errors.ts";
+import type { EngineEvent, PermissionDenial, StreamNotice } from "../domain/events.ts";
+import type { ToolCallId } from "../domain/ids.ts";
+import { type Client, call } from "./client.ts";
+import type { TerminalLines } from "./read-line.ts";
+import { type Part, type Screen, styled } from "./screen.ts";
+
+type Request = Extract<EngineEvent, { type: "permission_request" }>;
+type Decision = { decision: "approve" | "deny"; scope: "once" | "session" };
+type Open = { id: ToolCallId; closed: AbortController; answered: boolean; done: Promise<void> };
+
+/** More of a call's input is not shown; it says how much is left out. */
+const INPUT_CHARS_MAX = 4_000;
+
+/**
+ * At most one question is open, as a session runs one tool at a time. Another client may answer
+ * first: then the question is taken back.
+ */
+export class PermissionPrompts {
+  private open: Open | null = null;
+  private readonly path: string;
+
+  /** `lines` null: nobody can be asked, and every request is denied. */
+  constructor(
+    private readonly client: Client,
+    session: string,
+    private readonly screen: Screen,
+    private readonly lines: TerminalLines | null,
+  ) {
+    this.path = `/sessions/${encodeURIComponent(session)}`;
+  }
+
+  /** To be told of every event; asks and takes back. */
+  see(event: EngineEvent | StreamNotice): void {
+    switch (event.type) {
+      case "permission_request":
+        if (this.open?.id === event.tool_id) break;
+        this.takeBack("another question came");
+        this.open = this.begin(event);
+        break;
+      case "permission_granted":
+        this.takeBack("answered elsewhere");
+        break;
+      case "permission_denied":
+        this.takeBack(DENIALS[event.reason]);
+        break;
+      case "turn_complete":
+      case "error":
+        this.takeBack("the turn is over");
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** Takes back what is open and waits for an answer that is under way. */
+  async close(): Promise<void> {
+    const { open } = this;
+    this.takeBack("the turn is over");
+    await open?.done;
+  }
+
+  private begin(request: Request): Open {
+    const closed = new AbortController();
+    const open: Open = { id: request.tool_id, closed, answered: false, done: Promise.resolve() };
+    open.done = this.settle(request, open);
+    return open;
+  }
+
+  private takeBack(why: string): void {
+    if (this.open && !this.open.answered) this.open.closed.abort(new EngineError("cancelled", why));
+    this.open = null;
+  }
+
+  /** Never rejects: an answer that cannot be given leaves the request pending. */
+  private async settle(request: Request, open: Open): Promise<void> {
+    const { signal } = open.closed;
+    try {
+      if (!(await this.isPending(request.tool_id, signal))) return;
+      const decision = await this.decide(request, signal);
+      open.answered = true;
+      const path = `${this.path}/permission`;
+      const body = { tool_id: request.tool_id, ...decision };
+      await call(this.client, { method: "POST", path, body });
+    } catch (error) {
+      if (signal.aborted) return;
+      const { code, message } = toEngineError(error);
+      if (code === "not_found") await this.screen.line(styled("dim", "  answered elsewhere"));
+      else await this.screen.line(styled("red", `✗ the answer was not taken: ${message}`));
+    }
+  }
+
+  /** A stream from the past shows requests that were answered long ago. */
+  private async isPending(id: ToolCallId, signal: AbortSignal): Promise<boolean> {
+    const request = { method: "GET", path: `${this.path}/permissions` } as const;
+    const { pending } = await call<{ pending: string[] }>(this.client, request, signal);
+    return pending.includes(id);
+  }
+
+  private async decide(request: Request, signal: AbortSignal): Promise<Decision> {
+    const { screen, lines } = this;
+    if (lines === null) {
+      const head = `✗ ${request.tool_name} denied: nobody can be asked here.`;
+      await screen.line(styled("yellow", `${head} --approval-mode trust_all lets it run.`));
+      return DENY;
+    }
+    const { once, before, question } = describe(request);
+    for (const line of before) await screen.line(line);
+    for (;;) {
+      lines.forgetTypedAhead();
+      await screen.question(styled("bold", question));
+      const answer = await this.readAnswer(lines, signal);
+      if (answer === null || answer === "n" || answer === "no") return DENY;
+      if (answer === "y" || answer === "yes") return { decision: "approve", scope: "once" };
+      if (answer !== "a" && answer !== "always") continue;
+      if (!once) return { decision: "approve", scope: "session" };
+      await screen.line("  A high risk can be allowed once only.");
+    }
+  }
+
+  private async readAnswer(lines: TerminalLines, signal: AbortSignal): Promise<string | null> {
+    try {
+      const answer = await lines.read(signal);
+      if (answer === null) await this.screen.line();
+      return answer?.trim().toLowerCase() ?? null;
+    } catch (error) {
+      await this.screen.line(styled("dim", toEngineError(error).message));
+      throw error;
+    }
+  }
+}
+
+const DENY: Decision = { decision: "deny", scope: "once" };
+
+const DENIALS: Record<PermissionDenial, string> = {
+  user: "answered elsewhere",
+  timeout: "nobody answered in time",
+  unattended: "nobody was there to answer",
+  cancelled: "cancelled",
+};
+
+/** Everything that is allowed is shown, on one line where it fits there. */
+function describe({ tool_name, risk_level, input }: Request) {
+  const once = risk_level === "high" || risk_level === "unknown";
+  const choice = once ? "[y]es / [n]o " : "[y]es / [n]o / [a]lways in this session ";
+  const head = `Allow ${tool_name} (${risk_level} risk)`;
+  const text = inputText(input);
+  if (!text.includes("\n") && text.length < ONE_LINE_CHARS_MAX)
+    return { once, before: [], question: `${head}: ${text}? ${choice}` };
+  const lines: Part[] = text.split("\n").map((line) => `    ${line}`);
+  return { once, before: [`${head}:`, ...lines], question: `Allow it? ${choice}` };
+}
+const ONE_LINE_CHARS_MAX = 200;
+
+function inputText(input: Record<string, unknown>): string {
+  const fields = Object.entries(input).map(([name, value]): [string, string] => [
+    name,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  const [first, ...more] = fields;
+  const text =
+    first?.[0] === "command" && more.length === 0
+      ? first[1]
+      : fields.map(([name, value]) => `${name}: ${value}`).join("\n");
+  const left = text.length - INPUT_CHARS_MAX;
+  return left > 0 ? `${text.slice(0, INPUT_CHARS_MAX)}\n… and ${left} more characters` : text;
+}
