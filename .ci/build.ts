@@ -2,7 +2,7 @@
  * Builds the executable: `bun run build [--target linux-arm64|darwin-arm64|windows-x64|…]`.
  * Identifiers keep their names, since the router reads the source text of its handlers.
  */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { $, type Build } from "bun";
 import { version } from "../package.json" with { type: "json" };
@@ -34,6 +34,8 @@ const result = await Bun.build({
     BUILD_COMMIT: JSON.stringify(dirty ? `${commit}+changes` : commit),
   },
 });
+// They are inside the executable, too.
+for (const map of new Bun.Glob("*.map").scanSync({ cwd: "dist", absolute: true })) rmSync(map);
 for (const log of result.logs) console.error(log);
 if (!result.success) process.exit(1);
 console.log(`${outfile} ${version} (${commit}${dirty ? "+changes" : ""})`);

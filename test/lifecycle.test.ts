@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -69,6 +70,11 @@ const complaint = (text: string) => ({
   stderr: expect.stringMatching(new RegExp(`^kollab-engine: [^\\n]*${text}[^\\n]*\\n$`)),
 });
 
+/** The log is opened a moment after READY. */
+async function appeared(path: string): Promise<void> {
+  for (let tries = 0; tries < 400 && !existsSync(path); tries++) await Bun.sleep(5);
+}
+
 describe("serve", () => {
   test("says READY with the port it got, once its token is there, and nothing else", async () => {
     const engine = await start();
@@ -79,6 +85,7 @@ describe("serve", () => {
     expect(statSync(tokenFile).mode & 0o777).toBe(0o600);
     expect(statSync(join(at.home, ".kollab/engine")).mode & 0o777).toBe(0o700);
     const logs = join(at.home, ".kollab/projects", at.cwd.slice(1).replaceAll("/", "_"), "logs");
+    await appeared(logs);
     const [log, ...others] = readdirSync(logs);
     expect(others).toEqual([]);
     expect(log).toMatch(/^kollab-engine-\d{8}-\d{4}\.log$/);
@@ -106,6 +113,7 @@ describe("serve", () => {
       content: "say hi",
     });
     await message.text();
+    await appeared(join(at.home, ".kollab/projects"));
     expect(readdirSync(join(at.home, ".kollab")).sort()).toEqual([
       "engine",
       "engine.token",

@@ -1,11 +1,13 @@
 /** `kollab-engine serve`: the daemon. Prints READY:<port> once it answers, and nothing else. */
 import { logFilePath } from "../config/paths.ts";
+import { toEngineError } from "../domain/errors.ts";
 import { createEngine } from "../engine.ts";
 import { isLoopback, startServer } from "../http/server.ts";
-import { createLog, LOG_LEVELS, openLogFile } from "../lib/log.ts";
+import { createLog, LOG_LEVELS, type LogFile, openLogFile } from "../lib/log.ts";
 import { type Command, fail, homeFolder, readNumber, readOptions } from "./command.ts";
 
 const PORT_DEFAULT = 7433;
+const LOG_OPEN_MS = 20;
 
 const HELP = `Usage: kollab-engine serve [options]
 
@@ -89,7 +91,8 @@ type Settings = {
 async function serve(settings: Settings): Promise<void> {
   const home = homeFolder();
   const directory = process.cwd();
-  const file = openLogFile(logFilePath(home, directory, new Date()));
+  const startedAt = new Date();
+  const file = openLater(() => openLogFile(logFilePath(home, directory, startedAt)));
   const log = createLog({ level: settings.level, write: (line) => file.write(line) });
   const { host, port, allowedHosts, dataDir, permissionTimeoutMs, eventsKept } = settings;
   const engine = await createEngine({
@@ -114,6 +117,34 @@ async function serve(settings: Settings): Promise<void> {
   log.info("engine stopping", { signal: await stopped });
   await server.stop();
   file.close();
+}
+
+/**
+ * Opens the file a moment later: its name holds the local time, and the platform's time zones take as
+ * long to load as all the rest of the start. What is written meanwhile is kept.
+ */
+function openLater(open: () => LogFile): LogFile {
+  const lines: string[] = [];
+  let file: LogFile | null = null;
+  const flush = () => {
+    clearTimeout(timer);
+    // A start that failed has said why itself.
+    if (lines.length === 0) return;
+    try {
+      file ??= open();
+      for (const line of lines.splice(0)) file.write(line);
+    } catch (error) {
+      fail(new Error(`No log is kept: ${toEngineError(error).message}`, { cause: error }));
+    }
+  };
+  const timer = setTimeout(flush, LOG_OPEN_MS).unref();
+  return {
+    write: (line) => (file ? file.write(line) : void lines.push(line)),
+    close() {
+      flush();
+      file?.close();
+    },
+  };
 }
 
 function stopSignal(): Promise<string> {

@@ -1,18 +1,18 @@
 /** The engine's token: made at every start, kept in a file for clients on this machine, compared. */
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { CachedFile } from "../lib/cached-file.ts";
+import { randomBase64Url, randomHex } from "../lib/random.ts";
 
 const TOKEN_BYTES = 32;
 const TOKEN_FILE_BYTES_MAX = 4096;
 
-export const newToken = (): string => randomBytes(TOKEN_BYTES).toString("base64url");
+export const newToken = (): string => randomBase64Url(TOKEN_BYTES);
 
 /** Only its owner can ever read it, and nobody sees half of it. */
 export function writeToken(path: string, token: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}`);
+  const temporary = join(dirname(path), `.${basename(path)}.${randomHex(6)}`);
   try {
     writeFileSync(temporary, token, { flag: "wx", mode: 0o600 });
     renameSync(temporary, path);
@@ -34,7 +34,7 @@ export function createTokenCheck(path: string, token: string): TokenCheck {
     const written = text?.trim() ?? "";
     return written === "" ? null : digest(written);
   });
-  const ofFile = (): Buffer | null => {
+  const ofFile = (): Uint8Array | null => {
     try {
       return file.read();
     } catch {
@@ -45,12 +45,12 @@ export function createTokenCheck(path: string, token: string): TokenCheck {
   return {
     accepts(candidate) {
       const offered = digest(candidate);
-      if (timingSafeEqual(offered, own)) return true;
+      if (crypto.timingSafeEqual(offered, own)) return true;
       const written = ofFile();
-      return written !== null && timingSafeEqual(offered, written);
+      return written !== null && crypto.timingSafeEqual(offered, written);
     },
   };
 }
 
 /** Digests have one length and tell nothing by the place of their first difference. */
-const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+const digest = (text: string): Uint8Array => new Bun.CryptoHasher("sha256").update(text).digest();

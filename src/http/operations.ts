@@ -44,19 +44,19 @@ const LAST_EVENT_ID: Header = {
   name: "Last-Event-ID",
   schema: Type.String({
     pattern: "^[0-9]{1,15}$",
-    description: "The id of the last event that was seen; wins over `after`",
+    description: "the id of the last event that was seen; wins over `after`",
   }),
 };
 const IDEMPOTENCY_KEY: Header = {
   name: "Idempotency-Key",
   schema: Type.String({
     pattern: "^[\\x21-\\x7e]{1,255}$",
-    description: "Repeats of a request with this key attach to the run that the first one started",
+    description: "repeats of a request with this key attach to the run that the first one started",
   }),
 };
 const USER_TOKEN: Header = {
   name: "x-mentiko-session-token",
-  schema: text("As `user_token`, where the body has none"),
+  schema: text("as `user_token`, where the body has none"),
 };
 
 const NO_SESSION = 404;
@@ -134,10 +134,10 @@ export const OPERATIONS: Record<string, Operation> = {
     reply: {
       ...events(SESSION_STREAM, "The events of the message's run, to its end."),
       headers: {
-        "x-run-id": idOf("The run that the message is"),
+        "x-run-id": idOf("the run that the message is"),
         "x-delivery": choice(
           ["started", "queued", "steered", "attached"],
-          "What became of the message",
+          "what became of the message",
         ),
       },
     },

@@ -157,7 +157,10 @@ export const RUN_DONE = Type.Object({ ok: OK, session_id: SESSION_ID, run_id: RU
 const RUN_FIELDS = {
   run_id: RUN_ID,
   session_id: SESSION_ID,
-  state: choice(["queued", "running", "waiting_for_permission", ...ENDED_RUN_STATES], "now"),
+  state: choice(
+    ["queued", "running", "waiting_for_permission", ...ENDED_RUN_STATES],
+    "where it stands",
+  ),
   delivery: choice(["reject", "queue", "steer"], "what was to happen to it during a turn"),
   prompt: text("the message's text"),
   position: nullable(

@@ -62,7 +62,7 @@ export const MESSAGE_BODY = object({
   delivery: Type.Optional(
     oneOf(
       ["reject", "queue", "steer"],
-      "during a turn: refuse it, let it wait for its own turn, or let it join this one",
+      "during a turn: refuse it, as /message does if not told; let it wait, as /runs does; let it join",
     ),
   ),
   on_disconnect: Type.Optional(

@@ -1,5 +1,4 @@
 /** From the body of a request to an accepted message. */
-import { createHash } from "node:crypto";
 import { EngineError } from "../domain/errors.ts";
 import type { Delivery } from "../domain/session.ts";
 import { readContent } from "../session/content.ts";
@@ -35,4 +34,4 @@ function readKey(request: Request): string | null {
   throw new EngineError("invalid_request", msg, { detail });
 }
 
-const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
+const hash = (text: string): string => new Bun.CryptoHasher("sha256").update(text).digest("hex");

@@ -127,6 +127,12 @@ export class SessionRegistry {
     }
   }
 
+  /** Gives back to the store what nobody has used since `before`. */
+  async letGoOfIdle(before = Date.now() - IDLE_MS): Promise<void> {
+    for (const session of await this.live())
+      if (session.usedAt < before && isIdle(session)) await this.stop(session, "Idle");
+  }
+
   /** Every turn ends in `error{cancelled}`; queued runs wait for the next start. */
   async close(): Promise<void> {
     this.stopping = true;
@@ -235,12 +241,6 @@ export class SessionRegistry {
   private forget(session: Session): void {
     session.stopping = true;
     this.sessions.delete(session.id);
-  }
-
-  private async letGoOfIdle(): Promise<void> {
-    const before = Date.now() - IDLE_MS;
-    for (const session of await this.live())
-      if (session.usedAt < before && isIdle(session)) await this.stop(session, "Idle");
   }
 }
 

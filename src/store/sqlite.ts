@@ -1,6 +1,5 @@
 /** The store in one SQLite file (WAL), or in memory for tests. All SQL of the engine stands here. */
 import { Database } from "bun:sqlite";
-import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { EngineError } from "../domain/errors.ts";
@@ -8,6 +7,7 @@ import type { Seq, SessionId } from "../domain/ids.ts";
 import type { Message } from "../domain/messages.ts";
 import { ENDED_RUN_STATES, type RunRecord, type SessionRecord } from "../domain/session.ts";
 import { isAlive, processStart } from "../lib/process-identity.ts";
+import { randomHex } from "../lib/random.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import {
   type EngineProcess,
@@ -37,7 +37,7 @@ type Row = Record<string, string | number | null>;
 export function openSqlite(file: string): Store {
   const db = openDatabase(file);
   const self: EngineProcess = {
-    id: randomBytes(8).toString("hex"),
+    id: randomHex(8),
     pid: process.pid,
     startedAt: processStart(process.pid) ?? "unknown",
   };

@@ -2,7 +2,6 @@
  * Reading and replacing a regular file at a path that was checked. Between the check and the use a
  * command may put a link in the path's place, so names are taken in a directory that is held open.
  */
-import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import {
   type FileHandle,
@@ -15,6 +14,7 @@ import {
   unlink,
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { randomHex } from "../lib/random.ts";
 import { errorCode, ToolFailure } from "./failure.ts";
 
 /** What lets a file's successor take its place. */
@@ -91,7 +91,7 @@ async function writeBeside(
   publish: (temporary: string, target: string) => Promise<void>,
 ): Promise<void> {
   const directory = await holdDirectory(dirname(path));
-  const temporary = directory.at(`.kollab-${randomBytes(8).toString("hex")}.tmp`);
+  const temporary = directory.at(`.kollab-${randomHex(8)}.tmp`);
   try {
     const file = await open(temporary, CREATE, UNFINISHED_FILE_MODE);
     try {
