@@ -93,8 +93,11 @@ export type LifecycleEvent = LifecycleBody & { ts: number };
 /**
  * Said by the stream, not by the session: never stored, sent without an id.
  * `replay_gap`: what lies between the reader's cursor and `next` is no longer kept.
- * `stream_cut`: the reader was too slow; `GET …/events?after=<cursor>` goes on.
+ * `stream_cut`: the reader was too slow, or the engine stops; `?after=<cursor>` goes on.
  */
-export type StreamNotice =
+export type NoticeBody =
   | { type: "replay_gap"; after: Seq; next: Seq }
   | { type: "stream_cut"; cursor: Seq; reason: "slow_reader" | "shutdown" };
+
+/** As sent. The lifecycle's notices are about no session. */
+export type StreamNotice = NoticeBody & { ts: number; session_id?: SessionId };

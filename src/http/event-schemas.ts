@@ -66,11 +66,17 @@ const unknownEvent = (name: string, known: readonly TSchema[]) =>
     ...ABOUT,
   });
 
+const OF_STREAM = {
+  ts: time("when it was said"),
+  session_id: Type.Optional(idOf<SessionId>("the session, unless it is the stream of all")),
+};
+
 const STREAM_NOTICES = [
   named("ReplayGapNotice", "What lies between the reader's cursor and `next` is not kept.", {
     type: Type.Literal("replay_gap"),
     after: seq("the reader's cursor"),
     next: seq("id of the next event that is sent"),
+    ...OF_STREAM,
   }),
   named("StreamCutNotice", "The stream ends here; `?after=<cursor>` goes on.", {
     type: Type.Literal("stream_cut"),
@@ -79,6 +85,7 @@ const STREAM_NOTICES = [
       ["slow_reader", "shutdown"],
       "the reader took nothing for too long, or the engine stops",
     ),
+    ...OF_STREAM,
   }),
 ] as const;
 
@@ -92,17 +99,6 @@ const PENDING_PERMISSION_REQUEST = named(
     risk_reason: RISK_REASON,
     created_at: time("when it was asked"),
     ...ABOUT,
-  },
-);
-
-const CANCELLED_IN_QUEUE = named(
-  "CancelledNotice",
-  "The run of this stream was cancelled before it began. The last of its stream.",
-  {
-    type: Type.Literal("error"),
-    code: Type.Literal("cancelled"),
-    message: text("for people"),
-    retryable: Type.Literal(false, { description: "it was meant" }),
   },
 );
 
@@ -218,7 +214,7 @@ export type EventsDescribed = Nothing<
 const STREAM_NOTICE = eventUnion(
   "StreamNotice",
   "Said by the stream, not by the session: never stored, sent without an id.",
-  [...STREAM_NOTICES, PENDING_PERMISSION_REQUEST, CANCELLED_IN_QUEUE],
+  [...STREAM_NOTICES, PENDING_PERMISSION_REQUEST],
   [],
 );
 const ENGINE_EVENT = eventUnion(

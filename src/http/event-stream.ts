@@ -3,9 +3,9 @@
  * memory, and is cut off when it takes nothing for too long.
  */
 import { EngineError, toEngineError } from "../domain/errors.ts";
-import type { StreamNotice } from "../domain/events.ts";
-import type { Seq } from "../domain/ids.ts";
+import type { Seq, SessionId } from "../domain/ids.ts";
 import { SSE_HEADERS, SSE_OPEN, SSE_PING, sseFrame } from "../lib/sse.ts";
+import type { Said } from "../session/attach.ts";
 import { type EventBatch, type LogReader, lastOf } from "../session/event-log.ts";
 import { CORS_HEADERS } from "./errors.ts";
 
@@ -21,10 +21,12 @@ export type EventSource = {
   open(signal: AbortSignal): LogReader;
   /** The events follow each other without a gap, unless some are no longer kept. */
   whole: boolean;
-  /** JSON of what is said before, without a place of its own. */
-  before?: readonly string[];
-  /** JSON of what is said when the events have ended, without a place of its own. */
-  afterwards?(): string | null;
+  /** What is said before, without a place of its own. */
+  before?: readonly Said[];
+  /** What is said when the events have ended, without a place of its own. */
+  afterwards?(): Said | null;
+  /** Goes into all that the stream says itself. */
+  about: { session_id?: SessionId };
   /** Whether nothing more can come: else the client is told that the engine ended the stream. */
   isOver?(): boolean;
   /** Aborts when the engine ends the stream. */
@@ -50,15 +52,18 @@ export function eventStream(source: EventSource, slowReaderMs = SLOW_READER_MS):
     source.onEnd?.(hungUp);
   }
 
+  const say = (what: Said) =>
+    sseFrame(JSON.stringify({ ...what, ts: Date.now(), ...source.about }));
+
   const stream = new ReadableStream<Uint8Array>(
     {
       start(controller) {
         // At once, so that the client has its headers.
-        send(controller, SSE_OPEN + (source.before ?? []).map((json) => sseFrame(json)).join(""));
+        send(controller, SSE_OPEN + (source.before ?? []).map(say).join(""));
         const look = () => {
           if (reading) return send(controller, SSE_PING);
           if (performance.now() - takenAt <= slowReaderMs) return;
-          send(controller, notice({ type: "stream_cut", cursor, reason: "slow_reader" }));
+          send(controller, say({ type: "stream_cut", cursor, reason: "slow_reader" }));
           end(controller, true);
         };
         watch = setInterval(look, Math.min(PING_MS, slowReaderMs / 2));
@@ -70,11 +75,14 @@ export function eventStream(source: EventSource, slowReaderMs = SLOW_READER_MS):
         takenAt = performance.now();
         if (gone.signal.aborted) return;
         if (batch === null || batch instanceof EngineError) {
-          send(controller, batch ? failure(batch) : lastWords(source, cursor));
+          const last = batch ? failure(batch) : lastWords(source, cursor);
+          if (last) send(controller, say(last));
           end(controller, false);
           return;
         }
-        send(controller, framesOf(batch, source.whole ? cursor : null));
+        if (source.whole && batch.first > cursor + 1)
+          send(controller, say({ type: "replay_gap", after: cursor, next: batch.first }));
+        send(controller, framesOf(batch));
         cursor = lastOf(batch);
       },
       cancel: () => end(null, true),
@@ -86,30 +94,27 @@ export function eventStream(source: EventSource, slowReaderMs = SLOW_READER_MS):
   });
 }
 
-/** `cursor`: where the reader stood, if a gap after it has to be told. */
-function framesOf({ first, json }: EventBatch, cursor: Seq | null): string {
+function framesOf({ first, json }: EventBatch): string {
   let text = "";
-  if (cursor !== null && first > cursor + 1)
-    text = notice({ type: "replay_gap", after: cursor, next: first });
   for (let at = 0; at < json.length; at++) text += sseFrame(json[at] as string, first + at);
   return text;
 }
 
-function lastWords(source: EventSource, cursor: Seq): string {
+function lastWords(source: EventSource, cursor: Seq): Said | null {
   const afterwards = source.afterwards?.() ?? null;
-  if (afterwards !== null) return sseFrame(afterwards);
-  if (!source.closed.aborted || source.isOver?.()) return "";
-  return notice({ type: "stream_cut", cursor, reason: "shutdown" });
+  if (afterwards !== null || !source.closed.aborted || source.isOver?.()) return afterwards;
+  return { type: "stream_cut", cursor, reason: "shutdown" };
 }
 
 /** The log cannot be read or written any more; what was sent of it stands. */
-const failure = ({ message }: EngineError): string =>
-  sseFrame(JSON.stringify({ type: "error", code: "internal", message, retryable: true }));
+const failure = ({ message }: EngineError): Said => ({
+  type: "error",
+  code: "internal",
+  message,
+  retryable: true,
+});
 
 type Controller = ReadableStreamDefaultController<Uint8Array>;
 const ENCODER = new TextEncoder();
-const send = (controller: Controller, text: string): void => {
-  if (text !== "") controller.enqueue(ENCODER.encode(text));
-};
-
-const notice = (what: StreamNotice): string => sseFrame(JSON.stringify(what));
+const send = (controller: Controller, text: string): void =>
+  controller.enqueue(ENCODER.encode(text));

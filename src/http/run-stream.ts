@@ -1,8 +1,7 @@
 /** The events of one run as a response. */
-import type { StreamNotice } from "../domain/events.ts";
 import type { Seq } from "../domain/ids.ts";
 import type { RunRecord } from "../domain/session.ts";
-import { placeInSession } from "../session/attach.ts";
+import { placeInSession, type Said } from "../session/attach.ts";
 import { runReader } from "../session/run-events.ts";
 import { attachReader, type Session } from "../session/session.ts";
 import { eventStream } from "./event-stream.ts";
@@ -31,6 +30,7 @@ export function runStream(session: Session, run: RunRecord, options: RunStreamOp
     // One that was cancelled before it began has no event that says so to this reader.
     afterwards: () =>
       run.state === "canceled" && run.afterSeq === null ? CANCELLED_IN_QUEUE : null,
+    about: { session_id: session.id },
     isOver: () => run.endSeq !== null,
     closed: session.closed.signal,
     onEnd: (hungUp) => {
@@ -42,15 +42,14 @@ export function runStream(session: Session, run: RunRecord, options: RunStreamOp
 }
 
 /** None of an old run's events may be kept any more. */
-function goneNotice({ events }: Session, { endSeq }: RunRecord, after: Seq): string[] {
+function goneNotice({ events }: Session, { endSeq }: RunRecord, after: Seq): Said[] {
   if (endSeq === null || endSeq >= events.first || after >= endSeq) return [];
-  const gap: StreamNotice = { type: "replay_gap", after, next: events.first };
-  return [JSON.stringify(gap)];
+  return [{ type: "replay_gap", after, next: events.first }];
 }
 
-const CANCELLED_IN_QUEUE = JSON.stringify({
+const CANCELLED_IN_QUEUE: Said = {
   type: "error",
   code: "cancelled",
   message: "Cancelled before it began",
   retryable: false,
-});
+};

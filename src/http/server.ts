@@ -45,14 +45,19 @@ export async function startServer(engine: Engine, options: ServerOptions): Promi
     await server.stop(true);
     throw error;
   }
+  const stop = async () => {
+    const drained = server.stop();
+    await engine.close();
+    await within(DRAIN_MS, drained);
+    await server.stop(true);
+  };
+  let stopped: Promise<void> | null = null;
   return {
     port: server.port ?? port,
     token,
-    async stop() {
-      const drained = server.stop();
-      await engine.close();
-      await within(DRAIN_MS, drained);
-      await server.stop(true);
+    stop() {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }

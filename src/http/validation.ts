@@ -35,7 +35,10 @@ function* leaves(errors: Iterable<ValueError>): Generator<ValueError> {
 }
 
 function issueOf(place: string, { path, value, message, schema, type }: ValueError): Issue {
-  const loc = [place, ...path.split("/").filter(Boolean).map(asIndex)];
+  const loc = [
+    place === "params" ? "path" : place,
+    ...path.split("/").filter(Boolean).map(asIndex),
+  ];
   if (value === undefined || type === ValueErrorType.ObjectRequiredProperty)
     return { type: "missing", loc, msg: "Field required" };
   const msg = Array.isArray(schema.enum) ? `Expected one of ${schema.enum.join(", ")}` : message;

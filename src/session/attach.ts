@@ -1,5 +1,5 @@
 /** How a client takes its place in a log. */
-import type { StreamNotice } from "../domain/events.ts";
+import type { EventBody, NoticeBody } from "../domain/events.ts";
 import type { Seq } from "../domain/ids.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Session } from "./session.ts";
@@ -7,7 +7,14 @@ import type { Session } from "./session.ts";
 export type Place = {
   after: Seq;
   /** What the client is told first. */
-  notices: string[];
+  notices: Said[];
+};
+
+/** What a stream says beside the log's events. A prompt shown again is `pending`. */
+export type Said = NoticeBody | Extract<EventBody, { type: "error" }> | PendingPrompt;
+type PendingPrompt = Extract<EventBody, { type: "permission_request" }> & {
+  pending: true;
+  created_at: number;
 };
 
 /**
@@ -16,8 +23,10 @@ export type Place = {
  */
 export function placeIn(log: EventLog, cursor: Seq): Place {
   if (cursor <= log.last) return { after: cursor, notices: [] };
-  const gap: StreamNotice = { type: "replay_gap", after: cursor, next: log.last + 1 };
-  return { after: log.last, notices: [JSON.stringify(gap)] };
+  return {
+    after: log.last,
+    notices: [{ type: "replay_gap", after: cursor, next: log.last + 1 }],
+  };
 }
 
 /**
@@ -29,14 +38,6 @@ export function placeInSession(session: Session, cursor: Seq): Place {
   const prompts = session.permissions
     .waitingRequests()
     .filter(({ seq }) => seq <= after)
-    .map(({ request }) =>
-      JSON.stringify({
-        type: "permission_request",
-        ...request,
-        pending: true,
-        ts: request.created_at,
-        session_id: session.id,
-      }),
-    );
+    .map(({ request }): Said => ({ type: "permission_request", ...request, pending: true }));
   return { after, notices: [...notices, ...prompts] };
 }

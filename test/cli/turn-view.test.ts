@@ -78,7 +78,7 @@ test("a follower sees messages, the queue and gaps", async () => {
   expect(
     await shown(
       [
-        { type: "replay_gap", after: 0, next: 9 },
+        { type: "replay_gap", after: 0, next: 9, ts: 0 },
         { type: "turn_started", turn_id: "run_1" as never, prompt: "hello" },
         { type: "message_queued", ...run, position: 2 },
         { type: "message_steered", ...run, into: "run_0" as never },

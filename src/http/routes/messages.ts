@@ -53,6 +53,7 @@ export const messageRoutes = (engine: Engine) =>
         return eventStream({
           after,
           before: notices,
+          about: { session_id: session.id },
           open: (signal) => session.events.reader(after, signal),
           whole: true,
           closed: session.closed.signal,
@@ -73,6 +74,7 @@ export const messageRoutes = (engine: Engine) =>
         return eventStream({
           after,
           before: notices,
+          about: {},
           open: (signal) => lifecycle.reader(after, signal),
           whole: true,
           closed: closing,
