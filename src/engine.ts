@@ -6,7 +6,7 @@ import { kollabPaths } from "./config/paths.ts";
 import { createProfiles, type Profiles } from "./config/profiles.ts";
 import type { Log } from "./lib/log.ts";
 import { ProcessGuard } from "./lib/process-guard.ts";
-import { openModel } from "./providers/registry.ts";
+import { openModel, preload } from "./providers/registry.ts";
 import { EventLog } from "./session/event-log.ts";
 import { profileOf } from "./session/profile-of.ts";
 import { SessionRegistry } from "./session/registry.ts";
@@ -18,6 +18,7 @@ const PERMISSION_TIMEOUT_MS = 300_000;
 /** Events kept of one session; the oldest go first. */
 const EVENTS_KEPT = 200_000;
 const LIFECYCLE_EVENTS_KEPT = 10_000;
+const PRELOAD_DELAY_MS = 20;
 
 export type EngineOptions = {
   /** The folder that holds `.kollab`. */
@@ -76,6 +77,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         permissionTimeoutMs: options.permissionTimeoutMs ?? PERMISSION_TIMEOUT_MS,
         profileOf: (session) => profileOf(session, profiles),
         openModel: (profile) => openModel(profile),
+        preload: ({ record, secrets }) => {
+          const provider =
+            secrets.credentials?.provider ?? profiles.get(record.profileResolved)?.provider;
+          // Once its creation was answered: loading holds everybody up for a moment.
+          if (provider) setTimeout(() => void preload(provider), PRELOAD_DELAY_MS).unref();
+        },
       },
       builtInTools({ env, guard, closed: [dataDir] }),
     );

@@ -1,6 +1,7 @@
 /** From a profile to a model that can be called. */
 import type { Model } from "../domain/model.ts";
 import type { Profile } from "../domain/profile.ts";
+import { VENDORS, type VendorName } from "./catalog.ts";
 import { DEFAULT_DEADLINES, type Deadlines, resolveEndpoint } from "./endpoint.ts";
 
 export type ModelOptions = { deadlines: Deadlines };
@@ -20,12 +21,23 @@ export async function openModel(
   const endpoint = resolveEndpoint(profile, options.deadlines);
   switch (endpoint.protocol) {
     case "chat":
-      return (await import("./openai-chat.ts")).openChat(endpoint);
+      return (await PROTOCOLS.chat()).openChat(endpoint);
     case "responses":
-      return (await import("./openai-responses.ts")).openResponses(endpoint);
+      return (await PROTOCOLS.responses()).openResponses(endpoint);
     case "messages":
-      return (await import("./anthropic.ts")).openAnthropic(endpoint);
+      return (await PROTOCOLS.messages()).openAnthropic(endpoint);
     default:
       return endpoint.protocol satisfies never;
   }
+}
+
+const PROTOCOLS = {
+  chat: () => import("./openai-chat.ts"),
+  responses: () => import("./openai-responses.ts"),
+  messages: () => import("./anthropic.ts"),
+};
+
+/** Loads what a provider's first call would else wait for; nothing for one that is not known. */
+export async function preload(provider: string): Promise<void> {
+  if (Object.hasOwn(VENDORS, provider)) await PROTOCOLS[VENDORS[provider as VendorName].protocol]();
 }

@@ -171,6 +171,7 @@ export class SessionRegistry {
       { kind: "new_session", record: { ...record } },
       { kind: "system_prompt", session: record.id, text: systemPrompt },
     );
+    this.services.preload(session);
     return session;
   }
 

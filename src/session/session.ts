@@ -63,6 +63,8 @@ export type SessionServices = {
   /** The profile that a session's next call of the model uses. Throws EngineError. */
   profileOf(session: Session): Promise<Profile>;
   openModel(profile: Profile): Promise<Model>;
+  /** Begins to load what that will need, while nobody waits for it. */
+  preload(session: Session): void;
 };
 
 /** Adds to the conversation, for good. What is written in the same tick is stored with it. */
