@@ -291,9 +291,7 @@ describe("an id in the path", () => {
       [`/sessions/s/runs/${id}`, "run_id"],
       [`/sessions/s/runs/${id}/events`, "run_id"],
     ])
-      expect(locOf(await refusal(await e.call("GET", path as string)))).toEqual([
-        ["path", field],
-      ]);
+      expect(locOf(await refusal(await e.call("GET", path as string)))).toEqual([["path", field]]);
     expect((await e.call("POST", `/sessions/${id}/message`, { content: "x" })).status).toBe(422);
     expect((await e.call("DELETE", `/sessions/${id}`)).status).toBe(422);
   });
