@@ -31,6 +31,9 @@ export type RequestFault =
 /** A new code does not compile until `http/errors.ts` gives it a status. */
 export type ErrorCode = TurnFault | RequestFault;
 
+/** What a turn that a person cancelled says; others that were stopped say who stopped them. */
+export const CANCELLED_BY_USER = "Turn cancelled by user";
+
 export type EngineErrorOptions = {
   cause?: unknown;
   /** Whether the same request may succeed later. */

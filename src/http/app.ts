@@ -2,6 +2,7 @@
 import { Elysia, NotFoundError, ParseError, ValidationError } from "elysia";
 import { EngineError } from "../domain/errors.ts";
 import type { Engine } from "../engine.ts";
+import { SSE_HEADERS } from "../lib/sse.ts";
 import { type Access, requireAccess } from "./auth.ts";
 import { readJsonBody, refuseLongBody } from "./body.ts";
 import { CORS_HEADERS, errorResponse, problem } from "./errors.ts";
@@ -33,6 +34,9 @@ export function createApp(engine: Engine, access: Access) {
         if (request.method === "OPTIONS") return preflight(request);
         refuseLongBody(request);
         if (pathname.length > 1 && pathname.endsWith("/")) return withoutSlash(request);
+        // The router would read a stream to its end to tell its length.
+        if (request.method === "HEAD" && pathname.endsWith("/events"))
+          return new Response(null, { headers: { ...SSE_HEADERS, ...CORS_HEADERS } });
         return undefined;
       } catch (error) {
         return errorResponse(error);

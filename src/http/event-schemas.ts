@@ -102,6 +102,19 @@ const PENDING_PERMISSION_REQUEST = named(
   },
 );
 
+const PENDING_PERMISSION_NOTICE = named(
+  "PendingPermissionNotice",
+  "A session's prompt that waited when this reader came.",
+  {
+    type: Type.Literal("permission_pending"),
+    pending: Type.Literal(true),
+    tool_id: TOOL_ID,
+    tool_name: text("as the model called it"),
+    risk_level: RISK_LEVEL,
+    ...ABOUT,
+  },
+);
+
 const ENGINE_EVENTS = [
   event("token", "A piece of the reply's text.", { text: text("never empty") }),
   event("thinking", "A piece of the model's reasoning.", { text: text("never empty") }),
@@ -232,4 +245,8 @@ const LIFECYCLE_EVENT = eventUnion(
 
 /** The `data` of each message of a stream. */
 export const SESSION_STREAM = Type.Union([ENGINE_EVENT, STREAM_NOTICE]);
-export const LIFECYCLE_STREAM = Type.Union([LIFECYCLE_EVENT, STREAM_NOTICE]);
+export const LIFECYCLE_STREAM = Type.Union([
+  LIFECYCLE_EVENT,
+  PENDING_PERMISSION_NOTICE,
+  STREAM_NOTICE,
+]);

@@ -64,7 +64,7 @@ export function eventStream(source: EventSource, slowReaderMs = SLOW_READER_MS):
           if (reading) return send(controller, SSE_PING);
           if (performance.now() - takenAt <= slowReaderMs) return;
           send(controller, say({ type: "stream_cut", cursor, reason: "slow_reader" }));
-          end(controller, true);
+          end(controller, false);
         };
         watch = setInterval(look, Math.min(PING_MS, slowReaderMs / 2));
       },

@@ -9,18 +9,19 @@ import { eventStream } from "./event-stream.ts";
 export type RunStreamOptions = {
   /** The reader has seen everything up to here; null: nothing of this run. */
   cursor: Seq | null;
-  /** Called when the client left before the end. */
-  onHangUp?(): void;
+  /** `hungUp`: the client left before the end. */
+  onEnd?(hungUp: boolean): void;
   headers?: Record<string, string>;
 };
 
 export function runStream(session: Session, run: RunRecord, options: RunStreamOptions): Response {
-  const { cursor, onHangUp, headers } = options;
+  const { cursor, onEnd, headers } = options;
   const begin = run.afterSeq ?? run.acceptedAfter;
-  const isNew = cursor === null || cursor < begin;
-  const { after, notices } = isNew
+  // Of a run that has begun, a new reader comes upon all its prompts.
+  const comesUpon = run.afterSeq !== null && (cursor === null || cursor < begin);
+  const { after, notices } = comesUpon
     ? { after: begin, notices: [] }
-    : placeInSession(session, cursor);
+    : placeInSession(session, Math.max(cursor ?? 0, begin));
   const detach = attachReader(session);
   return eventStream({
     after,
@@ -35,7 +36,7 @@ export function runStream(session: Session, run: RunRecord, options: RunStreamOp
     closed: session.closed.signal,
     onEnd: (hungUp) => {
       detach();
-      if (hungUp) onHangUp?.();
+      onEnd?.(hungUp);
     },
     ...(headers ? { headers } : {}),
   });

@@ -92,6 +92,13 @@ export class Permissions {
     return { applied_scope: applied, persisted: false };
   }
 
+  denyAll(reason: PermissionDenial): void {
+    for (const [id, pending] of this.waiting) {
+      this.waiting.delete(id);
+      pending.answer({ allowed: false, reason });
+    }
+  }
+
   /** What waits for an answer, oldest first. */
   pending(): PendingRequest[] {
     return [...this.waiting.values()].map(({ request }) => request);

@@ -17,7 +17,6 @@ export async function openModel(
   options: ModelOptions = DEFAULT_MODEL_OPTIONS,
 ): Promise<Model> {
   if (profile.provider === "offline") return (await import("./offline.ts")).openOffline(profile);
-  if (profile.provider === "offline") return (await import("./offline.ts")).openOffline(profile);
   const endpoint = resolveEndpoint(profile, options.deadlines);
   switch (endpoint.protocol) {
     case "chat":

@@ -1,5 +1,5 @@
 /** How a client takes its place in a log. */
-import type { EventBody, NoticeBody } from "../domain/events.ts";
+import type { EventBody, LifecycleBody, NoticeBody } from "../domain/events.ts";
 import type { Seq } from "../domain/ids.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Session } from "./session.ts";
@@ -11,7 +11,11 @@ export type Place = {
 };
 
 /** What a stream says beside the log's events. A prompt shown again is `pending`. */
-export type Said = NoticeBody | Extract<EventBody, { type: "error" }> | PendingPrompt;
+export type Said =
+  | NoticeBody
+  | (Extract<LifecycleBody, { type: "permission_pending" }> & { pending: true })
+  | Extract<EventBody, { type: "error" }>
+  | PendingPrompt;
 type PendingPrompt = Extract<EventBody, { type: "permission_request" }> & {
   pending: true;
   created_at: number;
@@ -41,3 +45,18 @@ export function placeInSession(session: Session, cursor: Seq): Place {
     .map(({ request }): Said => ({ type: "permission_request", ...request, pending: true }));
   return { after, notices: [...notices, ...prompts] };
 }
+
+/** Of all these sessions the prompts that wait, for who looks after many. */
+export const pendingOf = (sessions: readonly Session[]): Said[] =>
+  sessions.flatMap((session) =>
+    session.permissions.pending().map(
+      ({ tool_id, tool_name, risk_level }): Said => ({
+        type: "permission_pending",
+        session_id: session.id,
+        tool_id,
+        tool_name,
+        risk_level,
+        pending: true,
+      }),
+    ),
+  );

@@ -3,6 +3,7 @@
  * dashboards, the command line). Each reader has its own place in it; one that lags or leaves
  * never slows a turn. Nothing can be read before it is stored.
  */
+import { EngineError } from "../domain/errors.ts";
 import type { EventBody, LifecycleBody } from "../domain/events.ts";
 import type { Seq, SessionId } from "../domain/ids.ts";
 import type { GroupCommit } from "../store/group-commit.ts";
@@ -34,6 +35,11 @@ export type LogServices = {
   commit: GroupCommit;
   /** How many events a log keeps; the oldest go first. */
   eventsKept: number;
+  /**
+   * Told when an event could not be stored: nothing can be appended any more. A log without it
+   * forgets such events and goes on.
+   */
+  onFailure?(error: Error): void;
 };
 
 export class EventLog {
@@ -72,6 +78,11 @@ export class EventLog {
     return this.range.first;
   }
 
+  /** True when nothing can be appended any more. */
+  get closed(): boolean {
+    return this.failure !== null;
+  }
+
   /** True when a writer in a hurry should await `flushed` before it goes on. */
   get full(): boolean {
     return this.pending.length >= PENDING_MAX;
@@ -94,6 +105,12 @@ export class EventLog {
   async flushed(): Promise<void> {
     if (this.stored < this.range.last && !this.failure) await this.services.commit.settled();
     if (this.failure) throw this.failure;
+  }
+
+  /** Ends it: what was appended is stored, and read; nothing more is. */
+  close(): void {
+    this.failure ??= new EngineError("unavailable", "The session is closed");
+    this.wakeReaders();
   }
 
   /** A reader that has seen everything up to `after`. `signal` ends its waiting. */
@@ -133,15 +150,16 @@ export class EventLog {
 
   /** Puts into the group whatever is pending when it goes down, and shows it to readers afterwards. */
   private commitPending(): void {
-    let batch: EventBatch;
-    const write = (): Write => {
+    let batch: EventBatch | null = null;
+    const write = (): Write | null => {
+      if (this.pending.length === 0) return null;
       const first = this.range.last - this.pending.length + 1;
       batch = { first, json: this.pending.map((event) => JSON.stringify(event)) };
       this.pending = [];
       return { kind: "events", log: this.id, batch };
     };
     this.services.commit.write(write).then(
-      () => this.publish(batch),
+      () => batch && this.publish(batch),
       (error: unknown) => this.fail(error),
     );
   }
@@ -157,9 +175,15 @@ export class EventLog {
     this.wakeReaders();
   }
 
-  private fail(error: unknown): void {
-    this.failure = new Error("The event log could not be written", { cause: error });
-    this.pending = [];
+  private fail(cause: unknown): void {
+    const { onFailure } = this.services;
+    if (onFailure) {
+      this.failure ??= new EngineError("internal", "The event log could not be written", { cause });
+      this.pending = [];
+      onFailure(this.failure);
+    }
+    // Those that came after the lost ones take their places.
+    this.range.last = this.stored + this.pending.length;
     this.wakeReaders();
   }
 

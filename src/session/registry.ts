@@ -13,7 +13,6 @@ import { endInterrupted } from "./interrupted.ts";
 import { permissionsOf } from "./permission-events.ts";
 import { cancel, startNext } from "./runs.ts";
 import type { Session, SessionServices } from "./session.ts";
-import { cancelRun } from "./turn.ts";
 
 /** A session that nobody used for so long goes back to the store. */
 const IDLE_MS = 10 * 60_000;
@@ -46,6 +45,10 @@ export class SessionRegistry {
   private readonly sessions = new Map<SessionId, Promise<Session>>();
   /** Those that are being deleted: nobody gets them any more. */
   private readonly removing = new Set<SessionId>();
+  /** Those whose turn is ending: they can be read anew when it has. */
+  private readonly leaving = new Map<SessionId, Promise<void>>();
+  /** What was given to sessions that had to be given up, for when they are read anew. */
+  private readonly secrets = new Map<SessionId, Session["secrets"]>();
   private readonly sweep: Timer;
   private stopping = false;
 
@@ -60,25 +63,17 @@ export class SessionRegistry {
   /** Throws `conflict` when the id is taken. */
   async create(wanted: NewSession): Promise<Session> {
     const { id } = wanted.record;
-    if (this.removing.has(id) || this.sessions.has(id)) throw taken(id);
-    if ((await this.services.store.session(id)) !== null) throw taken(id);
+    if (this.isKnown(id) || (await this.services.store.session(id)) !== null) throw taken(id);
     // Another request may have taken it meanwhile.
-    if (this.sessions.has(id)) throw taken(id);
-    const created = this.make(wanted);
-    this.sessions.set(id, created);
-    try {
-      return await created;
-    } catch (error) {
-      this.sessions.delete(id);
-      throw error;
-    }
+    if (this.isKnown(id)) throw taken(id);
+    return this.keep(id, this.make(wanted));
   }
 
   /** Throws `not_found`; `conflict` when another running engine has it. */
   async get(id: SessionId): Promise<Session> {
     if (this.removing.has(id)) throw notFound();
-    const known = this.sessions.get(id);
-    const session = await (known ?? this.restoreOnce(id));
+    if (!this.sessions.has(id)) await this.leaving.get(id);
+    const session = await (this.sessions.get(id) ?? this.keep(id, this.restore(id)));
     session.usedAt = Date.now();
     return session;
   }
@@ -106,8 +101,9 @@ export class SessionRegistry {
     const session = await this.get(id);
     this.removing.add(id);
     try {
-      for (const run of [...session.queue]) cancel(session, run.id);
-      await this.stop(session, "The session was deleted");
+      for (const run of [...session.queue, ...(session.active?.steered ?? [])])
+        cancel(session, run.id);
+      await this.leave(session, cancelled("The session was deleted"));
       const { commit, lifecycle } = this.services;
       lifecycle.append({ type: "session_deleted", session_id: id });
       await commit.write({ kind: "delete_session", session: id });
@@ -130,7 +126,7 @@ export class SessionRegistry {
   /** Gives back to the store what nobody has used since `before`. */
   async letGoOfIdle(before = Date.now() - IDLE_MS): Promise<void> {
     for (const session of await this.live())
-      if (session.usedAt < before && isIdle(session)) await this.stop(session, "Idle");
+      if (session.usedAt < before && isIdle(session)) await this.leave(session, cancelled("Idle"));
   }
 
   /** Every turn ends in `error{cancelled}`; queued runs wait for the next start. */
@@ -138,17 +134,25 @@ export class SessionRegistry {
     this.stopping = true;
     clearInterval(this.sweep);
     const sessions = await this.live();
-    await Promise.all(sessions.map((each) => this.stop(each, "The engine is stopping")));
-    this.sessions.clear();
+    await Promise.all(
+      sessions.map((each) => this.leave(each, cancelled("The engine is stopping"))),
+    );
+    await Promise.all(this.leaving.values());
   }
 
-  private restoreOnce(id: SessionId): Promise<Session> {
-    const restored = this.restore(id).catch((error) => {
-      this.sessions.delete(id);
+  private isKnown(id: SessionId): boolean {
+    return this.removing.has(id) || this.leaving.has(id) || this.sessions.has(id);
+  }
+
+  /** In memory from the first moment on, so that all who ask wait for the same. */
+  private async keep(id: SessionId, session: Promise<Session>): Promise<Session> {
+    this.sessions.set(id, session);
+    try {
+      return await session;
+    } catch (error) {
+      if (this.sessions.get(id) === session) this.sessions.delete(id);
       throw error;
-    });
-    this.sessions.set(id, restored);
-    return restored;
+    }
   }
 
   private async make({
@@ -160,17 +164,22 @@ export class SessionRegistry {
     if (this.stopping) throw new EngineError("unavailable", "The engine is stopping");
     const session = await this.assemble(record, systemPrompt);
     session.secrets = { credentials, userToken };
-    const { commit, lifecycle } = this.services;
+    const { store, lifecycle } = this.services;
+    try {
+      // Apart from the group: another engine on this home may have made one of this name.
+      await store.apply([
+        { kind: "new_session", record },
+        { kind: "system_prompt", session: record.id, text: systemPrompt },
+      ]);
+    } catch (error) {
+      throw (await store.session(record.id)) ? taken(record.id) : error;
+    }
     lifecycle.append({
       type: "session_created",
       session_id: record.id,
       profile: record.profile,
       workspace: record.workspace,
     });
-    await commit.write(
-      { kind: "new_session", record: { ...record } },
-      { kind: "system_prompt", session: record.id, text: systemPrompt },
-    );
     this.services.preload(session);
     return session;
   }
@@ -188,6 +197,8 @@ export class SessionRegistry {
     const stored = await store.session(id);
     if (stored === null) throw notFound();
     const session = await this.assemble(stored.record, await store.systemPrompt(id));
+    session.secrets = this.secrets.get(id) ?? session.secrets;
+    this.secrets.delete(id);
     session.messages = await store.messages(id);
     for (const run of await store.openRuns(id)) {
       if (run.state === "queued") session.queue.push(run);
@@ -202,7 +213,11 @@ export class SessionRegistry {
 
   private async assemble(record: SessionRecord, systemPrompt: string): Promise<Session> {
     const { services } = this;
-    const events = await EventLog.open(record.id, { session_id: record.id }, services);
+    const events = await EventLog.open(
+      record.id,
+      { session_id: record.id },
+      { ...services, onFailure: (error) => this.giveUp(session, error) },
+    );
     const session: Session = {
       id: record.id,
       record,
@@ -220,30 +235,55 @@ export class SessionRegistry {
       stopping: false,
       closed: new AbortController(),
       readers: 0,
+      senders: new Map(),
       usedAt: Date.now(),
     };
-    session.closed.signal.addEventListener("abort", () => this.forget(session), { once: true });
     return session;
   }
 
-  /** Ends the session's turn, its readers and its provider. It stays in the store. */
-  private async stop(session: Session, why: string): Promise<void> {
-    session.stopping = true;
-    if (session.active) {
-      const { ended } = session.active;
-      cancelRun(session.active, why);
-      await within(STOP_MS, ended);
-    }
-    session.closed.abort();
-    session.model?.model.close();
-    await this.services.store.release(session.id);
+  /**
+   * The store refused what the session wrote. What is stored counts: its next use reads it anew, once
+   * its turn has ended, and ends that as interrupted.
+   */
+  private giveUp(session: Session, error: Error): void {
+    this.services.log.error("session given up", { session: session.id, error });
+    this.secrets.set(session.id, session.secrets);
+    void this.leave(session, error);
   }
 
-  private forget(session: Session): void {
+  /**
+   * Ends the session's turn, its readers and its provider. It stays in the store, and nothing more is
+   * written for it from here. Never rejects.
+   */
+  private leave(session: Session, reason: Error): Promise<void> {
+    const { id } = session;
+    const known = this.leaving.get(id);
+    if (known) return known;
     session.stopping = true;
-    this.sessions.delete(session.id);
+    this.sessions.delete(id);
+    const left = this.end(session, reason).finally(() => this.leaving.delete(id));
+    this.leaving.set(id, left);
+    return left;
+  }
+
+  private async end(session: Session, reason: Error): Promise<void> {
+    if (session.active) {
+      session.active.abort.abort(reason);
+      await within(STOP_MS, session.active.ended);
+    }
+    session.events.close();
+    session.closed.abort();
+    session.model?.model.close();
+    try {
+      await this.services.store.release(session.id);
+    } catch (error) {
+      // It stays ours, which is no harm while this engine lives.
+      this.services.log.error("session could not be released", { session: session.id, error });
+    }
   }
 }
+
+const cancelled = (why: string) => new EngineError("cancelled", why);
 
 /** Credentials of its own are nowhere but in memory: such a session stays. */
 const isIdle = ({ active, queue, readers, secrets }: Session): boolean =>

@@ -39,11 +39,23 @@ export type Accepted = { run: RunRecord; outcome: "started" | "queued" | "steere
  * stored. Throws `conflict` when a run is active and the message may not wait.
  */
 export async function submit(session: Session, submission: Submission): Promise<Accepted> {
-  const { idempotencyKey: key } = submission;
-  const known = key === null ? null : await session.services.store.runByKey(session.id, key);
+  const known = await runByKey(session, submission.idempotencyKey);
   const accepted = attach(session, submission, known) ?? accept(session, submission);
   await session.events.flushed();
   return accepted;
+}
+
+async function runByKey(session: Session, key: string | null): Promise<RunRecord | null> {
+  if (key === null) return null;
+  const { commit, store } = session.services;
+  for (;;) {
+    const open = session.keys.get(key);
+    if (open) return open;
+    await commit.settled();
+    const run = await store.runByKey(session.id, key);
+    // One that ended while it was looked for is looked for again.
+    if (run === null || run.endedAt !== null) return run;
+  }
 }
 
 function attach(session: Session, submission: Submission, known: RunRecord | null) {
@@ -95,10 +107,14 @@ function placeOf({ queue, active }: Session, delivery: Delivery): number {
 
 /** Starts the next queued run, if none is active. */
 export function startNext(session: Session): void {
-  if (session.active || session.stopping) return;
+  if (session.active || session.stopping || lacksCredentials(session)) return;
   const next = session.queue.shift();
   if (next) start(session, next);
 }
+
+/** Its queue waits for them: without, each run would fail. */
+const lacksCredentials = ({ record, secrets }: Session): boolean =>
+  record.inlineCredentials && secrets.credentials === null;
 
 function start(session: Session, record: RunRecord): void {
   const ended = Promise.withResolvers<void>();
@@ -113,6 +129,7 @@ function start(session: Session, record: RunRecord): void {
   record.startedAt = Date.now();
   record.afterSeq = session.events.last;
   addMessage(session, { ...record.message, ts: record.startedAt });
+  forgetImages(record);
   saveRun(session, record);
   const prompt = record.message.text.slice(0, PREVIEW_CHARS);
   append(session, { type: "turn_started", turn_id: record.id, prompt });
@@ -170,12 +187,15 @@ async function end(session: Session, run: ActiveRun, last: EventBody): Promise<v
     await session.events.trim();
     await session.services.lifecycle.trim();
   } catch (error) {
-    // The log cannot be written: its readers have been told, and the session is read anew from the
-    // store on its next use, which ends this run as interrupted.
+    // The log is closed: the session has been given up (see SessionRegistry).
     if (session.active === run) session.active = null;
     session.services.log.error("turn could not be stored", { session: session.id, error });
-    session.closed.abort();
   }
+}
+
+/** The conversation has them; the run's record is read in lists. */
+export function forgetImages(record: RunRecord): void {
+  record.message = { ...record.message, images: [] };
 }
 
 /** Cancels a run, active or waiting. One that has ended stays as it is. */

@@ -9,7 +9,7 @@ import type { Tool } from "../domain/tool.ts";
 import type { Log } from "../lib/log.ts";
 import type { Permissions } from "../permissions/permissions.ts";
 import type { GroupCommit } from "../store/group-commit.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Write } from "../store/store.ts";
 import type { EventLog } from "./event-log.ts";
 
 export type Session = {
@@ -37,6 +37,8 @@ export type Session = {
   readonly closed: AbortController;
   /** Streams that follow the session now. */
   readers: number;
+  /** Of each run the requests that sent its message and follow it still. */
+  readonly senders: Map<RunId, number>;
   /** Milliseconds since the epoch. */
   usedAt: number;
 };
@@ -76,7 +78,7 @@ export function addMessage(session: Session, message: Message): void {
 /** The system prompt stays. */
 export async function clearMessages(session: Session): Promise<void> {
   session.messages = [];
-  await session.services.commit.write({ kind: "clear_messages", session: session.id });
+  await storeWrite(session, { kind: "clear_messages", session: session.id });
 }
 
 export function saveSession(session: Session): void {
@@ -91,17 +93,22 @@ export function saveRun(session: Session, record: RunRecord): void {
   });
 }
 
-/**
- * A write that fails fails the events written with it, too, and with them the turn (see EventLog);
- * here it is only told.
- */
-async function saved(session: Session, write: Parameters<GroupCommit["write"]>[0]): Promise<void> {
+/** A write that fails also fails the events written with it, and with them the session (see EventLog). */
+async function saved(session: Session, write: Write): Promise<void> {
   try {
-    await session.services.commit.write(write);
+    await storeWrite(session, write);
   } catch (error) {
     session.services.log.error("session could not be stored", { session: session.id, error });
   }
 }
+
+/** Nothing is written beside a log that is closed: what is stored must stay of one piece. */
+const storeWrite = (session: Session, write: Write): Promise<void> =>
+  session.services.commit.write(() => (session.events.closed ? null : write));
+
+/** Resolves when the session's record is durable, for who has to answer for it; rejects when it is not. */
+export const sessionStored = (session: Session): Promise<void> =>
+  storeWrite(session, { kind: "session", record: { ...session.record } });
 
 /** The run with this id, if it is under way or waits. */
 export const openRun = (session: Session, id: RunId): RunRecord | null =>
@@ -116,8 +123,22 @@ export function attachReader(session: Session): () => void {
   session.readers += 1;
   let attached = true;
   return () => {
-    if (attached) session.readers -= 1;
+    if (!attached) return;
     attached = false;
+    session.readers -= 1;
     session.usedAt = Date.now();
+    if (session.readers === 0 && session.record.unattended === "deny")
+      session.permissions.denyAll("unattended");
+  };
+}
+
+/** Counts a request as following the run; what it returns ends that, and tells how many are left. */
+export function attachSender({ senders }: Session, run: RunId): () => number {
+  senders.set(run, (senders.get(run) ?? 0) + 1);
+  return () => {
+    const left = (senders.get(run) ?? 1) - 1;
+    if (left === 0) senders.delete(run);
+    else senders.set(run, left);
+    return left;
   };
 }

@@ -1,5 +1,5 @@
 /** One reply's tool calls, in the model's order: show, ask, run, record. */
-import { toEngineError } from "../domain/errors.ts";
+import { CANCELLED_BY_USER, EngineError, toEngineError } from "../domain/errors.ts";
 import type { ModelToolCall } from "../domain/model.ts";
 import type { CheckedInput, Tool, ToolResult } from "../domain/tool.ts";
 import { assessRisk } from "../permissions/risk.ts";
@@ -46,7 +46,7 @@ async function runToolCall(session: Session, call: ModelToolCall, signal: AbortS
     const verdict = await session.permissions.check(request, signal);
     startedAt = performance.now();
     if (verdict.allowed) result = await runTool(session, call, tool, checked.input, signal);
-    else if (signal.aborted) result = CANCELLED;
+    else if (signal.aborted) result = cancelled(signal);
     else result = { ...failed(verdict.reason), metadata: { permission_denied: true } };
   }
   record(session, call, result, (performance.now() - startedAt) / 1000);
@@ -69,13 +69,18 @@ async function runTool(
   signal: AbortSignal,
 ): Promise<ToolResult> {
   const progress = (chunk: string) => {
-    if (chunk !== "") append(session, { type: "tool_output", tool_id: call.id, chunk });
+    if (chunk === "" || session.events.closed) return;
+    append(session, { type: "tool_output", tool_id: call.id, chunk });
   };
   try {
-    return await tool.run(input, { workspace: session.record.directory, signal, progress });
+    const result = await tool.run(input, {
+      workspace: session.record.directory,
+      signal,
+      progress,
+    });
+    return result.metadata?.cancelled ? cancelled(signal, result) : result;
   } catch (caught) {
-    if (signal.aborted) return CANCELLED;
-    return failed(toEngineError(caught).message);
+    return signal.aborted ? cancelled(signal) : failed(toEngineError(caught).message);
   }
 }
 
@@ -104,7 +109,13 @@ function record(session: Session, call: ModelToolCall, result: ToolResult, secon
 
 const failed = (error: string): ToolResult => ({ ok: false, output: "", error });
 
-const CANCELLED: ToolResult = { ...failed("Cancelled by user"), metadata: { cancelled: true } };
+/** Says who stopped it; what it had printed stays. */
+function cancelled(signal: AbortSignal, result: ToolResult = failed("")): ToolResult {
+  const { reason } = signal;
+  const byUser = reason instanceof EngineError && reason.message === CANCELLED_BY_USER;
+  const error = byUser ? "Cancelled by user" : `Stopped: ${toEngineError(reason).message}`;
+  return { ...result, error, metadata: { ...result.metadata, cancelled: true } };
+}
 
 function capped(output: string): string {
   if (output.length <= OUTPUT_CHARS_MAX) return output;

@@ -1,5 +1,5 @@
 /** One turn: from a user's message to the reply that calls no more tools, or to what ended it early. */
-import { EngineError, toEngineError, turnFault } from "../domain/errors.ts";
+import { CANCELLED_BY_USER, EngineError, toEngineError, turnFault } from "../domain/errors.ts";
 import type { EventBody } from "../domain/events.ts";
 import type { Model } from "../domain/model.ts";
 import type { RunRecord } from "../domain/session.ts";
@@ -91,6 +91,7 @@ async function openModel(session: Session): Promise<Model> {
 function joinSteered(session: Session, run: ActiveRun): void {
   for (const record of run.steered.splice(0)) {
     addMessage(session, { ...record.message, ts: Date.now() });
+    record.message = { ...record.message, images: [] };
     record.state = "steered";
     record.endedAt = Date.now();
     record.steeredInto = run.record.id;
@@ -129,6 +130,6 @@ function deadlineOf({ record, abort }: ActiveRun): Timer | undefined {
 }
 
 /** Stops the turn at whatever it is doing; it ends in `error{cancelled}`. */
-export function cancelRun({ abort }: ActiveRun, message = "Turn cancelled by user"): void {
-  abort.abort(new EngineError("cancelled", message));
+export function cancelRun({ abort }: ActiveRun): void {
+  abort.abort(new EngineError("cancelled", CANCELLED_BY_USER));
 }

@@ -5,8 +5,8 @@
  */
 import type { Store, Write } from "./store.ts";
 
-/** A write, or one that is put together only when its group goes down. */
-export type LateWrite = Write | (() => Write);
+/** A write, or one that is put together only when its group goes down; null: not any more. */
+export type LateWrite = Write | (() => Write | null);
 
 /**
  * Groups that follow each other without a pause are made larger: after a burst one goes down each
@@ -45,7 +45,8 @@ export class GroupCommit {
     this.group = [];
     this.lastGroup = this.committed ?? this.lastGroup;
     this.committed = null;
-    await this.store.apply(group.map((write) => (typeof write === "function" ? write() : write)));
+    const writes = group.map((write) => (typeof write === "function" ? write() : write));
+    await this.store.apply(writes.filter((write) => write !== null));
   }
 
   private takeCredit(): boolean {

@@ -4,8 +4,7 @@ import { connect } from "node:net";
 import type { EventBody } from "../../src/domain/events.ts";
 import type { SessionId } from "../../src/domain/ids.ts";
 import { type EventSource, eventStream } from "../../src/http/event-stream.ts";
-import { follow as followLog } from "../../src/session/attach.ts";
-import { type EventBatch, EventLog } from "../../src/session/event-log.ts";
+import { type EventBatch, EventLog, type LogReader } from "../../src/session/event-log.ts";
 import { GroupCommit } from "../../src/store/group-commit.ts";
 import { openSqlite } from "../../src/store/sqlite.ts";
 import { readSse, type SseEvent, typesOf } from "../support/sse.ts";
@@ -30,19 +29,21 @@ async function openLog(eventsKept = 1_000_000) {
 
 const sourceOf = (log: EventLog, more: Partial<EventSource> = {}): EventSource => ({
   after: 0,
-  batches: (signal) => followLog(log, 0, signal),
+  open: (signal) => log.reader(0, signal),
   whole: true,
+  about: { session_id: ID },
   closed: never,
   ...more,
 });
 
-/** The stream as a client on the other side of a connection has it: its pieces are texts here. */
-const served = (source: EventSource, slowMs?: number): Response =>
-  new Response(eventStream(source, slowMs).body?.pipeThrough(new TextEncoderStream()));
-
-async function* batchesOf(...batches: EventBatch[]): AsyncGenerator<EventBatch> {
-  yield* batches;
-}
+/** Gives these batches and has ended. */
+const readerOf =
+  (...batches: EventBatch[]) =>
+  (): LogReader => {
+    const left = [...batches];
+    return { next: async () => left.shift() ?? null };
+  };
+const textIn = ({ value }: { value?: Uint8Array }): string => new TextDecoder().decode(value);
 const batch = (first: number, ...texts: string[]): EventBatch => ({
   first,
   json: texts.map((text) => JSON.stringify({ type: "token", text })),
@@ -56,37 +57,41 @@ test("the reply's headers are there before the first event", async () => {
   expect(response.headers.get("access-control-allow-origin")).toBe("*");
   const reader = response.body!.getReader();
   const { value } = await within(reader.read(), () => "nothing came");
-  expect(String(value)).toBe(": open\r\n\r\n");
+  expect(new TextDecoder().decode(value)).toBe(": open\r\n\r\n");
   await reader.cancel();
 });
 
 test("what has no place in the log comes without an id, before and after what has one", async () => {
   const source: EventSource = {
     after: 0,
-    batches: () => batchesOf(batch(1, "a", "b"), batch(3, "c")),
+    open: readerOf(batch(1, "a", "b"), batch(3, "c")),
     whole: true,
-    before: ['{"type":"notice"}'],
-    afterwards: () => '{"type":"farewell"}',
+    about: { session_id: ID },
+    before: [{ type: "replay_gap", after: 0, next: 1 }],
+    afterwards: () => ({ type: "error", code: "cancelled", message: "farewell", retryable: false }),
     closed: never,
   };
-  const seen = await Array.fromAsync(readSse(served(source)));
+  const seen = await Array.fromAsync(readSse(eventStream(source)));
+  for (const { event } of [seen[0]!, seen.at(-1)!])
+    expect(event).toMatchObject({ session_id: ID, ts: expect.any(Number) });
   expect(seen.map(({ id, event }) => [id, event.text ?? event.type])).toEqual([
-    [null, "notice"],
+    [null, "replay_gap"],
     [1, "a"],
     [2, "b"],
     [3, "c"],
-    [null, "farewell"],
+    [null, "error"],
   ]);
 });
 
 test("a gap between batches is named, also in the middle, where nothing is to be missing", async () => {
   const source = (whole: boolean): EventSource => ({
     after: 2,
-    batches: () => batchesOf(batch(5, "a"), batch(6, "b"), batch(9, "c")),
+    open: readerOf(batch(5, "a"), batch(6, "b"), batch(9, "c")),
     whole,
+    about: { session_id: ID },
     closed: never,
   });
-  const seen = await Array.fromAsync(readSse(served(source(true))));
+  const seen = await Array.fromAsync(readSse(eventStream(source(true))));
   expect(seen.map(({ id, event }) => [id, event.type, event.after, event.next])).toEqual([
     [null, "replay_gap", 2, 5],
     [5, "token", undefined, undefined],
@@ -94,7 +99,7 @@ test("a gap between batches is named, also in the middle, where nothing is to be
     [null, "replay_gap", 6, 9],
     [9, "token", undefined, undefined],
   ]);
-  const cut = await Array.fromAsync(readSse(served(source(false))));
+  const cut = await Array.fromAsync(readSse(eventStream(source(false))));
   expect(typesOf(cut)).toEqual(["token", "token", "token"]);
 });
 
@@ -108,11 +113,12 @@ test("text comes through byte for byte, whatever is in it", async () => {
   ];
   const source = {
     after: 0,
-    batches: () => batchesOf(batch(1, ...texts)),
+    open: readerOf(batch(1, ...texts)),
     whole: true,
+    about: { session_id: ID },
     closed: never,
   };
-  const seen = await Array.fromAsync(readSse(served(source)));
+  const seen = await Array.fromAsync(readSse(eventStream(source)));
   expect(seen.map(({ event }) => event.text)).toEqual(texts);
 });
 
@@ -121,7 +127,7 @@ test("a silent stream is kept open with pings, and loses nothing to them", async
   const reader = eventStream(sourceOf(log), 10).body!.getReader();
   let text = "";
   const readTo = async (end: string) => {
-    while (!text.includes(end)) text += String((await reader.read()).value);
+    while (!text.includes(end)) text += textIn(await reader.read());
   };
   await within(readTo(": ping\r\n\r\n: ping\r\n\r\n"), () => text);
   log.append(token("after the pings"));
@@ -139,20 +145,20 @@ test("a reader that takes nothing is cut off, told where it stood, and can go on
   const ended = Promise.withResolvers<boolean>();
   const reader = eventStream(sourceOf(log, { onEnd: ended.resolve }), SLOW_MS).body!.getReader();
   let text = "";
-  while (!text.includes('"text":"3"')) text += String((await reader.read()).value);
+  while (!text.includes('"text":"3"')) text += textIn(await reader.read());
   // It sleeps now, until it was given up.
   expect(await within(ended.promise, () => "it was never cut off")).toBe(true);
   for (let piece = await reader.read(); !piece.done; piece = await reader.read())
-    text += String(piece.value);
+    text += textIn(piece);
   const seen = await Array.fromAsync(readSse(new Response(text)));
   const cut = seen.at(-1) as SseEvent;
   expect(cut).toMatchObject({ id: null, event: { type: "stream_cut", reason: "slow_reader" } });
   const last = seen.at(-2) as SseEvent;
   expect(cut.event.cursor).toBe(last.id);
-  const rest = served(
+  const rest = eventStream(
     sourceOf(log, {
       after: cut.event.cursor,
-      batches: (signal) => followLog(log, cut.event.cursor, signal),
+      open: (signal) => log.reader(cut.event.cursor, signal),
     }),
   );
   const again = follow(rest);
@@ -164,7 +170,7 @@ test("a reader that takes nothing is cut off, told where it stood, and can go on
 
 test("a reader that is quick is never cut off, however long nothing happens", async () => {
   const { log } = await openLog();
-  const stream = follow(served(sourceOf(log), 10));
+  const stream = follow(eventStream(sourceOf(log), 10));
   for (let n = 1; n <= 5; n++) {
     await Bun.sleep(15);
     log.append(token(`${n}`));
@@ -180,12 +186,10 @@ test("the end is told once: hung up, ended, stopped or cut off", async () => {
   const named = (name: string, more: Partial<EventSource> = {}) =>
     sourceOf(log, { onEnd: (hungUp) => ends.push(`${name} ${hungUp}`), ...more });
 
-  await served(named("left")).body?.cancel();
-  await Array.fromAsync(
-    readSse(served(named("over", { batches: () => batchesOf(batch(1, "a")) }))),
-  );
+  await eventStream(named("left")).body?.cancel();
+  await Array.fromAsync(readSse(eventStream(named("over", { open: readerOf(batch(1, "a")) }))));
   const stop = new AbortController();
-  const stopped = follow(served(named("stopped", { closed: stop.signal })));
+  const stopped = follow(eventStream(named("stopped", { closed: stop.signal })));
   stop.abort();
   expect(typesOf(await stopped.ended())).toEqual(["stream_cut"]);
   log.append(token("waits to be taken"));
@@ -196,25 +200,49 @@ test("the end is told once: hung up, ended, stopped or cut off", async () => {
   expect(ends).toEqual(["left true", "over false", "stopped false", "slow true"]);
 });
 
-test("a source that fails ends the stream, and the stream's watch with it", async () => {
+test("a source that fails ends the stream with one error, and the stream's watch with it", async () => {
   const ended = Promise.withResolvers<boolean>();
+  const batches = [batch(1, "a")];
   const source: EventSource = {
     after: 0,
-    async *batches() {
-      yield batch(1, "a");
-      throw new Error("The event log could not be written");
-    },
+    open: () => ({
+      next: async () => {
+        const next = batches.shift();
+        if (!next) throw new Error("The event log could not be written");
+        return next;
+      },
+    }),
     whole: true,
+    about: { session_id: ID },
     closed: never,
     onEnd: ended.resolve,
   };
-  const stream = follow(served(source, 10));
-  await stream.untilId(1);
-  await stream.ended().catch(() => {});
-  await within(ended.promise, () => "the end was never told");
+  const seen = await follow(eventStream(source, 10)).ended();
+  expect(await within(ended.promise, () => "the end was never told")).toBe(false);
   // Its watch would write to a stream that is no more.
   await Bun.sleep(20);
-  expect(stream.events.map(({ id }) => id)).toContain(1);
+  expect(seen.map(({ id, event }) => [id, event.type, event.code])).toEqual([
+    [1, "token", undefined],
+    [null, "error", "internal"],
+  ]);
+});
+
+test("a stream that the engine ends says so, unless nothing more could have come", async () => {
+  const stop = new AbortController();
+  stop.abort();
+  const source = (isOver: boolean): EventSource => ({
+    after: 0,
+    open: readerOf(batch(1, "a")),
+    whole: true,
+    about: { session_id: ID },
+    isOver: () => isOver,
+    closed: stop.signal,
+  });
+  expect(typesOf(await follow(eventStream(source(false))).ended())).toEqual([
+    "token",
+    "stream_cut",
+  ]);
+  expect(typesOf(await follow(eventStream(source(true))).ended())).toEqual(["token"]);
 });
 
 test("a client that does not read its socket costs no memory and is cut off", async () => {
@@ -224,14 +252,14 @@ test("a client that does not read its socket costs no memory and is cut off", as
   const ended = Promise.withResolvers<boolean>();
   const source = sourceOf(log, {
     onEnd: ended.resolve,
-    async *batches() {
-      // Without end: what stops it is that nobody takes it.
-      for (let first = 1; ; first++) {
-        pulled = first;
-        yield batch(first, piece);
-        if (first % 64 === 0) await new Promise(setImmediate);
-      }
-    },
+    // Without end: what stops it is that nobody takes it.
+    open: () => ({
+      next: async () => {
+        pulled += 1;
+        if (pulled % 64 === 0) await new Promise(setImmediate);
+        return batch(pulled, piece);
+      },
+    }),
   });
   const server = Bun.serve({ port: 0, idleTimeout: 0, fetch: () => eventStream(source, 200) });
   servers.push(server);

@@ -1,9 +1,9 @@
 /** A session's turns: start one, follow the session, cancel; and the lifecycle of all sessions. */
 import { Elysia } from "elysia";
 import type { Engine } from "../../engine.ts";
-import { placeIn, placeInSession } from "../../session/attach.ts";
+import { pendingOf, placeIn, placeInSession } from "../../session/attach.ts";
 import { cancel } from "../../session/runs.ts";
-import { attachReader } from "../../session/session.ts";
+import { attachReader, attachSender } from "../../session/session.ts";
 import { readCursor } from "../cursor.ts";
 import { eventStream } from "../event-stream.ts";
 import { runStream } from "../run-stream.ts";
@@ -20,10 +20,15 @@ export const messageRoutes = (engine: Engine) =>
         const detach = attachReader(session);
         try {
           const { run, outcome } = await submitBody(session, body, request, "reject");
+          const leave = attachSender(session, run.id);
           return runStream(session, run, {
             cursor: null,
             headers: { "x-run-id": run.id, "x-delivery": outcome },
-            onHangUp: () => body.on_disconnect === "cancel" && cancel(session, run.id),
+            onEnd: (hungUp) => {
+              // A repeat of the request may have taken over.
+              const isLast = leave() === 0;
+              if (hungUp && isLast && body.on_disconnect === "cancel") cancel(session, run.id);
+            },
           });
         } finally {
           detach();
@@ -68,12 +73,14 @@ export const messageRoutes = (engine: Engine) =>
     )
     .get(
       "/events",
-      ({ query, request }) => {
+      async ({ query, request }) => {
         const { lifecycle, closing } = engine;
-        const { after, notices } = placeIn(lifecycle, readCursor(request, query) ?? lifecycle.last);
+        const cursor = readCursor(request, query) ?? lifecycle.last;
+        const { after, notices } = placeIn(lifecycle, cursor);
+        const waiting = pendingOf(await engine.sessions.live());
         return eventStream({
           after,
-          before: notices,
+          before: [...notices, ...waiting],
           about: {},
           open: (signal) => lifecycle.reader(after, signal),
           whole: true,

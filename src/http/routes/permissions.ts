@@ -5,7 +5,7 @@ import { EngineError } from "../../domain/errors.ts";
 import type { ToolCallId } from "../../domain/ids.ts";
 import { APPROVAL_MODES, APPROVAL_SCOPES, type ApprovalMode } from "../../domain/permission.ts";
 import type { Engine } from "../../engine.ts";
-import { saveSession } from "../../session/session.ts";
+import { sessionStored } from "../../session/session.ts";
 import { object, SESSION_PARAMS } from "../schemas.ts";
 
 export const permissionRoutes = (engine: Engine) =>
@@ -58,7 +58,7 @@ export const permissionRoutes = (engine: Engine) =>
         const modes = Object.keys(APPROVAL_MODES) as ApprovalMode[];
         const mode = oneOf(body.mode, modes, "mode");
         session.record.mode = mode;
-        saveSession(session);
+        await sessionStored(session);
         return { ok: true, mode };
       },
       {

@@ -8,7 +8,8 @@ import type { Profile } from "../../domain/profile.ts";
 import type { Engine } from "../../engine.ts";
 import { newRecord, withoutDynamicTags } from "../../session/new-session.ts";
 import { viewOf } from "../../session/registry.ts";
-import { clearMessages, type Session, saveSession } from "../../session/session.ts";
+import { startNext } from "../../session/runs.ts";
+import { clearMessages, type Session, sessionStored } from "../../session/session.ts";
 import { MODE, nullable, object, oneOf, SESSION_PARAMS } from "../schemas.ts";
 import { historyOf, sessionView } from "../views.ts";
 
@@ -127,7 +128,8 @@ export const sessionRoutes = (engine: Engine) => {
           secrets.credentials = inline(body.credentials);
           record.profile = record.profileResolved = INLINE_PROFILE;
           record.inlineCredentials = true;
-          saveSession(session);
+          await sessionStored(session);
+          startNext(session);
         }
         return { ok: true, session_id: id };
       },
