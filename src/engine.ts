@@ -43,7 +43,7 @@ export type Engine = {
   readonly sessions: SessionRegistry;
   /** The lifecycle of all sessions. */
   readonly lifecycle: EventLog;
-  /** Aborts when the engine begins to close: streams that never end by themselves end then. */
+  /** Aborts when every session is closed: streams that never end by themselves end then. */
   readonly closing: AbortSignal;
   findLocalServers: typeof findLocalServers;
   /** Ends every turn and lets go of everything, the database last. */
@@ -81,12 +81,25 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
           const provider =
             secrets.credentials?.provider ?? profiles.get(record.profileResolved)?.provider;
           // Once its creation was answered: loading holds everybody up for a moment.
-          if (provider) setTimeout(() => void preload(provider), PRELOAD_DELAY_MS).unref();
+          if (!provider) return;
+          const load = () =>
+            preload(provider).catch((error) =>
+              log.warn("provider not loaded", { provider, error }),
+            );
+          setTimeout(load, PRELOAD_DELAY_MS).unref();
         },
       },
       builtInTools({ env, guard, closed: [dataDir] }),
     );
     if (options.recover ?? true) await sessions.recover();
+    let closed: Promise<void> | null = null;
+    const close = async () => {
+      await sessions.close();
+      closing.abort();
+      await guard.close();
+      await commit.settled().catch((error) => log.error("last writes failed", { error }));
+      await store.close();
+    };
     return {
       options,
       startedAt: Date.now(),
@@ -95,12 +108,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       lifecycle,
       closing: closing.signal,
       findLocalServers,
-      async close() {
-        await sessions.close();
-        await guard.close();
-        closing.abort();
-        await commit.settled().catch((error) => log.error("last writes failed", { error }));
-        await store.close();
+      close() {
+        closed ??= close();
+        return closed;
       },
     };
   } catch (error) {

@@ -65,6 +65,9 @@ export type AddedEvent =
   /** A queued run was cancelled before it began. */
   | { type: "run_canceled"; run_id: RunId };
 
+/** Always the last of a run, and there is exactly one. */
+export type LastEvent = Extract<OriginalEvent, { type: "turn_complete" | "error" }>;
+
 /** What the writer of a session's event supplies. */
 export type EventBody = OriginalEvent | AddedEvent;
 

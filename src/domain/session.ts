@@ -25,7 +25,7 @@ export type SessionRecord = {
   metadata: Record<string, unknown>;
   totals: { turns: number; inputTokens: number; outputTokens: number };
   stats: PermissionStats;
-  lastTurn: { runId: RunId; status: EndedRunState; error: string | null } | null;
+  lastTurn: { runId: RunId; status: TurnOutcome; error: string | null } | null;
 };
 
 export type PermissionStats = {
@@ -36,9 +36,9 @@ export type PermissionStats = {
   blocked: number;
 };
 
-export const ENDED_RUN_STATES = ["completed", "failed", "canceled", "steered"] as const;
-export type EndedRunState = (typeof ENDED_RUN_STATES)[number];
-export type RunState = "queued" | "running" | "waiting_for_permission" | EndedRunState;
+/** How a turn ended. */
+export type TurnOutcome = "completed" | "failed" | "canceled";
+export type RunState = "queued" | "running" | "steered" | TurnOutcome;
 
 /** Caps of one run; null: the engine's default or none. */
 export type RunLimits = {

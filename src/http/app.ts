@@ -3,7 +3,7 @@ import { Elysia, NotFoundError, ParseError, ValidationError } from "elysia";
 import { EngineError } from "../domain/errors.ts";
 import type { Engine } from "../engine.ts";
 import { SSE_HEADERS } from "../lib/sse.ts";
-import { type Access, requireAccess } from "./auth.ts";
+import { type Access, requireAccess, requireSameRoute } from "./auth.ts";
 import { readJsonBody, refuseLongBody } from "./body.ts";
 import { CORS_HEADERS, errorResponse, problem } from "./errors.ts";
 import type { Route } from "./openapi.ts";
@@ -42,6 +42,9 @@ export function createApp(engine: Engine, access: Access) {
         return errorResponse(error);
       }
     })
+    .onBeforeHandle({ as: "global" }, ({ request, route }) =>
+      requireSameRoute(request, pathOf(request), route, access),
+    )
     .onParse(({ request }) => readJsonBody(request))
     .onError(({ error, request }) => {
       if (error instanceof NotFoundError) return unknownRoute(app.routes, request);

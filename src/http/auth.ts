@@ -15,11 +15,14 @@ const HOST = /^([a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])\.?(?::(\d{1,5}))?$/
 /** Who a route is for: anyone, anyone on this machine, who has the token; `admin` changes all sessions. */
 export type Exposure = "public" | "local" | "client" | "admin";
 
-/** Answered without the token. `/docs` holds nothing: a page that asks for the token itself. */
+/**
+ * Answered without the token, where the engine listens on this machine only; what is public, always.
+ * `/docs` holds nothing: a page that asks for the token itself.
+ */
 const OPEN_PATHS = new Map<string, Exposure>([
   ["/health", "public"],
-  ["/version", "public"],
-  ["/ready", "public"],
+  ["/version", "local"],
+  ["/ready", "local"],
   ["/status", "local"],
   ["/docs", "local"],
   ["/", "local"],
@@ -30,16 +33,20 @@ export const exposureOf = (path: string): Exposure => OPEN_PATHS.get(path) ?? "c
 /** Throws what is wrong with the caller; returns when the request may go on. */
 export function requireAccess(request: Request, path: string, access: Access): void {
   requireHost(request, access);
-  if (request.method === "OPTIONS" || path === "/health") return;
-  const open = OPEN_PATHS.has(path) && access.loopbackOnly;
-  if (open && !isForeignPage(request)) return;
+  const exposure = exposureOf(path);
+  if (request.method === "OPTIONS" || exposure === "public") return;
+  if (exposure === "local" && access.loopbackOnly && !isForeignPage(request)) return;
   requireToken(request, access.token);
 }
 
-/** True when the request carries a valid token. */
-export function hasToken(request: Request, token: TokenCheck): boolean {
-  const bearer = bearerOf(request);
-  return bearer !== null && token.accepts(bearer);
+/** Once more with the route that was found: what was open by its path must be that very route. */
+export function requireSameRoute(
+  request: Request,
+  path: string,
+  route: string,
+  access: Access,
+): void {
+  if (path !== route && exposureOf(path) !== "client") requireToken(request, access.token);
 }
 
 function requireToken(request: Request, token: TokenCheck): void {
@@ -59,9 +66,8 @@ function bearerOf(request: Request): string | null {
  * `Host`. Addresses are no names, so they are safe.
  */
 function requireHost(request: Request, { hosts }: Access): void {
-  const host = request.headers.get("host");
-  // HTTP/1.0 has none, and no browser speaks that.
-  if (host === null) return;
+  // HTTP/1.0 has none: what its path is, server and router then see differently.
+  const host = request.headers.get("host") ?? "";
   const [, name = "", port = "0"] = HOST.exec(host.toLowerCase()) ?? [];
   const isOurs = isLocalName(name) || isAddress(name) || hosts.includes(name);
   if (!isOurs || Number(port) > 65_535)
@@ -70,6 +76,8 @@ function requireHost(request: Request, { hosts }: Access): void {
 
 /** A page from elsewhere that has no token learns nothing, not even the version. */
 function isForeignPage(request: Request): boolean {
+  // A page can ask without saying where it is from, but the browser says that it is from elsewhere.
+  if (request.headers.get("sec-fetch-site") === "cross-site") return true;
   const origin = request.headers.get("origin");
   if (origin === null) return false;
   const name = URL.parse(origin)?.hostname ?? null;

@@ -5,7 +5,7 @@ import type { EnvVarHint, ProfileView } from "../config/profile-view.ts";
 import { type ErrorCode, TURN_FAULTS } from "../domain/errors.ts";
 import type { RunId, SessionId, ToolCallId } from "../domain/ids.ts";
 import { APPROVAL_MODES, APPROVAL_SCOPES, type ApprovalMode } from "../domain/permission.ts";
-import { ENDED_RUN_STATES, type PermissionStats } from "../domain/session.ts";
+import type { PermissionStats } from "../domain/session.ts";
 import type { Nothing, Unlike } from "../lib/same-type.ts";
 import type { PendingRequest } from "../permissions/permissions.ts";
 import { named } from "./components.ts";
@@ -98,7 +98,7 @@ export const SESSION = named("Session", "One conversation, and the settings of i
   mcp_servers: list(Type.String(), "as its client asked"),
   mcp_connected: list(Type.String(), "those that are connected now"),
   metadata: jsonObject("as its client gave it"),
-  last_turn_status: nullable(choice(ENDED_RUN_STATES, "null: none ended yet")),
+  last_turn_status: nullable(choice(["completed", "failed", "canceled"], "null: none ended yet")),
   last_turn_error: nullable(text("null: it ended well")),
   history_length: count("messages, the system prompt included"),
   active: flag("a turn is running"),
@@ -158,11 +158,11 @@ const RUN_FIELDS = {
   run_id: RUN_ID,
   session_id: SESSION_ID,
   state: choice(
-    ["queued", "running", "waiting_for_permission", ...ENDED_RUN_STATES],
+    ["queued", "running", "waiting_for_permission", "completed", "failed", "canceled", "steered"],
     "where it stands",
   ),
   delivery: choice(["reject", "queue", "steer"], "what was to happen to it during a turn"),
-  prompt: text("the message's text"),
+  prompt: text("the message's text; cut to a preview once it has begun"),
   position: nullable(
     Type.Integer({ minimum: 1, description: "1 is next; null: it does not wait" }),
   ),

@@ -17,11 +17,12 @@ export type RunStreamOptions = {
 export function runStream(session: Session, run: RunRecord, options: RunStreamOptions): Response {
   const { cursor, onEnd, headers } = options;
   const begin = run.afterSeq ?? run.acceptedAfter;
-  // Of a run that has begun, a new reader comes upon all its prompts.
-  const comesUpon = run.afterSeq !== null && (cursor === null || cursor < begin);
-  const { after, notices } = comesUpon
-    ? { after: begin, notices: [] }
-    : placeInSession(session, Math.max(cursor ?? 0, begin));
+  // A run that joins another may be held up by a prompt from before; else a new reader comes upon all.
+  const joins = session.active?.steered.includes(run);
+  const { after, notices } =
+    joins || (cursor !== null && cursor >= begin)
+      ? placeInSession(session, Math.max(cursor ?? 0, begin))
+      : { after: begin, notices: [] };
   const detach = attachReader(session);
   return eventStream({
     after,

@@ -76,7 +76,7 @@ export const MESSAGE_BODY = object({
       {
         model_calls: count("calls of the model"),
         tool_calls: count("calls of tools"),
-        seconds: count("from the first model call on"),
+        seconds: count("from its beginning on"),
         tokens: count("in and out, of all calls"),
       },
       { additionalProperties: true, description: "where the run ends at the latest" },

@@ -4,8 +4,11 @@ import { createTokenCheck, newToken, writeToken } from "../config/token.ts";
 import { EngineError } from "../domain/errors.ts";
 import type { Engine } from "../engine.ts";
 import { within } from "../lib/abort.ts";
+import { SSE_HEADERS } from "../lib/sse.ts";
 import { createApp } from "./app.ts";
 
+/** A connection on which nothing happens is closed. */
+const IDLE_SECONDS = 60;
 /** How long open streams may take to send their last events. */
 const DRAIN_MS = 2_000;
 
@@ -80,14 +83,19 @@ export function inProcess(engine: Engine): {
 function listen(app: ReturnType<typeof createApp>, hostname: string, port: number) {
   try {
     return Bun.serve({
-      fetch: app.fetch,
+      async fetch(request, server) {
+        const response = await app.fetch(request);
+        // A stream is silent while a person thinks; it has a heartbeat of its own.
+        if (response.headers.get("content-type") === SSE_HEADERS["content-type"])
+          server.timeout(request, 0);
+        return response;
+      },
       hostname,
       port,
       // Two engines on one port would share its requests.
       reusePort: false,
       development: false,
-      // Streams are silent while a person thinks; they have a heartbeat of their own.
-      idleTimeout: 0,
+      idleTimeout: IDLE_SECONDS,
       // Ours answers, with a body that says why.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     });

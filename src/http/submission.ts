@@ -2,7 +2,7 @@
 import { EngineError } from "../domain/errors.ts";
 import type { Delivery } from "../domain/session.ts";
 import { readContent } from "../session/content.ts";
-import { type Accepted, submit } from "../session/runs.ts";
+import { type Accepted, findRepeated, submit } from "../session/runs.ts";
 import type { Session } from "../session/session.ts";
 import { type MESSAGE_BODY, readLimits } from "./schemas.ts";
 
@@ -15,13 +15,17 @@ export async function submitBody(
   request: Request,
   delivery: Delivery,
 ): Promise<Accepted> {
-  const key = readKey(request);
+  const idempotencyKey = readKey(request);
+  const requestHash = idempotencyKey === null ? null : hash(JSON.stringify(body));
+  // Before its content is read: a file that it quotes may have gone meanwhile.
+  const repeated = await findRepeated(session, { idempotencyKey, requestHash });
+  if (repeated) return repeated;
   return submit(session, {
     message: await readContent(body.content, session.record.directory),
     delivery: body.delivery ?? delivery,
     limits: readLimits(body.limits),
-    idempotencyKey: key,
-    requestHash: key === null ? null : hash(JSON.stringify(body)),
+    idempotencyKey,
+    requestHash,
   });
 }
 

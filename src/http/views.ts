@@ -80,7 +80,7 @@ export function runView(session: Session, run: RunRecord) {
   return {
     run_id: run.id,
     session_id: run.sessionId,
-    state: waits ? "waiting_for_permission" : run.state,
+    state: waits ? ("waiting_for_permission" as const) : run.state,
     delivery: run.delivery,
     prompt: run.message.text,
     /** 1 is next; null when it does not wait. */

@@ -7,6 +7,8 @@ export const IMAGE_TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"
 /** An image, and a file that is quoted in a message. */
 const IMAGE_BYTES_MAX = 5 * 1024 * 1024;
 const FILE_BYTES_MAX = 512 * 1024;
+/** All parts of a message together: small requests can name large files. */
+const CONTENT_BYTES_MAX = 8 * 1024 * 1024;
 
 export type ContentPart =
   | { type: "text"; text: string }
@@ -22,17 +24,23 @@ export async function readContent(
   if (typeof content === "string") return { role: "user", text: content, images: [] };
   const texts: string[] = [];
   const images: Image[] = [];
+  let size = 0;
   for (const [index, part] of content.entries()) {
     try {
       if (part.type === "text") texts.push(part.text);
       else if (part.type === "image") images.push(await readImage(part, workspace));
       else texts.push(await quoteFile(part.path, workspace));
+      size += part.type === "image" ? sizeOf(images.at(-1)) : (texts.at(-1)?.length ?? 0);
+      if (size > CONTENT_BYTES_MAX)
+        throw new Error(`All parts together may have ${CONTENT_BYTES_MAX} bytes at most`);
     } catch (cause) {
       throw invalidPart(index, cause instanceof Error ? cause.message : String(cause), cause);
     }
   }
   return { role: "user", text: texts.join("\n\n"), images };
 }
+
+const sizeOf = (image: Image | undefined): number => ((image?.base64.length ?? 0) * 3) / 4;
 
 async function readImage(
   part: Extract<ContentPart, { type: "image" }>,

@@ -48,7 +48,8 @@ export class EventLog {
   private recentChars = 0;
   private stored: Seq;
   private wake = Promise.withResolvers<void>();
-  private failure: Error | null = null;
+  private failure: EngineError | null = null;
+  private ended = false;
 
   private constructor(
     private readonly id: LogId,
@@ -80,7 +81,7 @@ export class EventLog {
 
   /** True when nothing can be appended any more. */
   get closed(): boolean {
-    return this.failure !== null;
+    return this.ended || this.failure !== null;
   }
 
   /** True when a writer in a hurry should await `flushed` before it goes on. */
@@ -94,6 +95,7 @@ export class EventLog {
    */
   append(body: Body): Seq {
     if (this.failure) throw this.failure;
+    if (this.ended) throw new EngineError("unavailable", "The session is closed");
     const last = this.pending.at(-1);
     if (last && joined(last, body)) return this.range.last;
     if (this.pending.length === 0) this.commitPending();
@@ -109,7 +111,7 @@ export class EventLog {
 
   /** Ends it: what was appended is stored, and read; nothing more is. */
   close(): void {
-    this.failure ??= new EngineError("unavailable", "The session is closed");
+    this.ended = true;
     this.wakeReaders();
   }
 
@@ -123,8 +125,9 @@ export class EventLog {
           const woken = this.wake.promise;
           const batch = this.stored > cursor ? await this.read(cursor) : null;
           if (batch) cursor = lastOf(batch);
-          if (batch || signal.aborted) return batch;
+          if (batch) return batch;
           if (this.failure) throw this.failure;
+          if (this.ended || signal.aborted) return null;
           await woken;
         }
       },
@@ -154,7 +157,13 @@ export class EventLog {
     const write = (): Write | null => {
       if (this.pending.length === 0) return null;
       const first = this.range.last - this.pending.length + 1;
-      batch = { first, json: this.pending.map((event) => JSON.stringify(event)) };
+      try {
+        batch = { first, json: this.pending.map((event) => JSON.stringify(event)) };
+      } catch (error) {
+        // Its own log's trouble; the rest of the group must not suffer for it.
+        this.fail(error);
+        return null;
+      }
       this.pending = [];
       return { kind: "events", log: this.id, batch };
     };

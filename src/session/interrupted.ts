@@ -2,7 +2,9 @@
 import type { EngineEvent } from "../domain/events.ts";
 import type { RunRecord } from "../domain/session.ts";
 import { answerOpenCalls } from "./conversation.ts";
-import { addMessage, append, type Session, saveRun, saveSession } from "./session.ts";
+import { lastOf } from "./event-log.ts";
+import { recordEnd } from "./runs.ts";
+import { addMessage, type Session } from "./session.ts";
 
 export async function endInterrupted(session: Session, run: RunRecord): Promise<void> {
   const text = await unfinishedText(session, run);
@@ -16,19 +18,11 @@ export async function endInterrupted(session: Session, run: RunRecord): Promise<
       partial: true,
       ts: Date.now(),
     });
-  run.state = "failed";
-  run.endedAt = Date.now();
-  run.error = { code: "interrupted", message: "The engine ended before this turn was done" };
-  run.endSeq = append(session, { type: "error", ...run.error, retryable: true });
-  session.record.lastTurn = { runId: run.id, status: "failed", error: run.error.message };
-  saveRun(session, run);
-  saveSession(session);
-  session.services.lifecycle.append({
-    type: "turn_ended",
-    session_id: session.id,
-    turn_id: run.id,
-    state: "failed",
-    reason: run.error.code,
+  recordEnd(session, run, {
+    type: "error",
+    code: "interrupted",
+    message: "The engine ended before this turn was done",
+    retryable: true,
   });
 }
 
@@ -44,7 +38,7 @@ async function unfinishedText(session: Session, run: RunRecord): Promise<string>
     }
     const last = batches.at(-1);
     if (!last) break;
-    cursor = last.first + last.json.length - 1;
+    cursor = lastOf(last);
   }
   return text;
 }

@@ -1,6 +1,6 @@
 /** One call of the model: streams the reply into the event log and returns it whole. */
 import { EngineError, toEngineError } from "../domain/errors.ts";
-import type { AssistantMessage, Usage } from "../domain/messages.ts";
+import { type AssistantMessage, NO_USAGE, type Usage } from "../domain/messages.ts";
 import type { Model, ModelToolCall } from "../domain/model.ts";
 import { sleep } from "../lib/abort.ts";
 import { cleanToolName } from "../tools/registry.ts";
@@ -22,15 +22,12 @@ export type ModelReply = {
   usage: Usage;
 };
 
-/** What came before a failure; the text was shown to clients and stays in the conversation. */
-export type PartialReply = Pick<ModelReply, "text">;
-
 /** Throws EngineError; `onPartial` is told first what text had already been shown. */
 export async function callModel(
   session: Session,
   model: Model,
   signal: AbortSignal,
-  onPartial: (partial: PartialReply) => void,
+  onPartial: (text: string) => void,
 ): Promise<ModelReply> {
   for (let attempt = 1; ; attempt++) {
     const reply: ModelReply = emptyReply();
@@ -43,7 +40,7 @@ export async function callModel(
       append(session, modelCallEvent(model, reply.usage, performance.now() - startedAt));
       return reply;
     } catch (caught) {
-      if (reply.text !== "") onPartial({ text: reply.text });
+      if (reply.text !== "") onPartial(reply.text);
       const error = toEngineError(signal.aborted ? signal.reason : caught);
       if (shown || signal.aborted || !error.retryable || attempt > RETRIES_MAX) throw error;
       const delay = retryDelay(attempt, error);
@@ -129,11 +126,5 @@ const emptyReply = (): ModelReply => ({
   thinking: [],
   calls: [],
   stopReason: "",
-  usage: {
-    inputTokens: 0,
-    outputTokens: 0,
-    thinkingTokens: 0,
-    cacheReadTokens: 0,
-    cacheWriteTokens: 0,
-  },
+  usage: NO_USAGE,
 });

@@ -90,6 +90,10 @@ export class SessionRegistry {
     );
   }
 
+  count(): Promise<number> {
+    return this.services.store.sessionCount();
+  }
+
   /** Those in memory. */
   async live(): Promise<Session[]> {
     const all = await Promise.allSettled(this.sessions.values());
@@ -203,7 +207,6 @@ export class SessionRegistry {
     for (const run of await store.openRuns(id)) {
       if (run.state === "queued") session.queue.push(run);
       else await endInterrupted(session, run);
-      if (run.idempotencyKey !== null) session.keys.set(run.idempotencyKey, run);
     }
     session.queue.sort((a, b) => a.place - b.place);
     await session.events.flushed();
@@ -229,7 +232,6 @@ export class SessionRegistry {
       services,
       active: null,
       queue: [],
-      keys: new Map(),
       model: null,
       secrets: { credentials: null, userToken: null },
       stopping: false,

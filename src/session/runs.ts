@@ -3,15 +3,16 @@
  * join the one that runs. Accepting is atomic: there is no `await` between look and take.
  */
 import { EngineError } from "../domain/errors.ts";
-import type { EventBody } from "../domain/events.ts";
+import type { LastEvent } from "../domain/events.ts";
 import { newRunId, type RunId } from "../domain/ids.ts";
 import type { UserMessage } from "../domain/messages.ts";
-import type { Delivery, RunLimits, RunRecord } from "../domain/session.ts";
+import type { Delivery, RunLimits, RunRecord, TurnOutcome } from "../domain/session.ts";
 import {
   type ActiveRun,
   addMessage,
   append,
-  openRun,
+  forgetContent,
+  openRuns,
   type Session,
   saveRun,
   saveSession,
@@ -20,16 +21,17 @@ import { cancelRun, runTurn } from "./turn.ts";
 
 /** Messages that may wait in one session. */
 const QUEUE_MAX = 100;
+/** And how long they may be together, images included. */
+const QUEUE_CHARS_MAX = 32 * 1024 * 1024;
 const RUNS_LISTED_MAX = 500;
-/** How much of a message its `turn_started` event shows. */
-const PREVIEW_CHARS = 2_000;
 
-export type Submission = {
+/** What tells a repeated request from a new one. */
+type Request = { idempotencyKey: string | null; requestHash: string | null };
+
+export type Submission = Request & {
   message: UserMessage;
   delivery: Delivery;
   limits: RunLimits;
-  idempotencyKey: string | null;
-  requestHash: string | null;
 };
 /** `attached`: the idempotency key is that of a run accepted before. */
 export type Accepted = { run: RunRecord; outcome: "started" | "queued" | "steered" | "attached" };
@@ -39,35 +41,45 @@ export type Accepted = { run: RunRecord; outcome: "started" | "queued" | "steere
  * stored. Throws `conflict` when a run is active and the message may not wait.
  */
 export async function submit(session: Session, submission: Submission): Promise<Accepted> {
-  const known = await runByKey(session, submission.idempotencyKey);
-  const accepted = attach(session, submission, known) ?? accept(session, submission);
+  const repeated = await findRepeated(session, submission);
+  // Looked at once more: no other request with the key can come between this and the taking.
+  const accepted = repeated ?? attach(session, submission, null) ?? accept(session, submission);
   await session.events.flushed();
   return accepted;
 }
 
+/** The run that this very request was accepted as before; null: it is new. Throws where only its key is. */
+export async function findRepeated(session: Session, request: Request): Promise<Accepted | null> {
+  return attach(session, request, await runByKey(session, request.idempotencyKey));
+}
+
+/** The run that came with the key, as it stands now. */
 async function runByKey(session: Session, key: string | null): Promise<RunRecord | null> {
   if (key === null) return null;
   const { commit, store } = session.services;
   for (;;) {
-    const open = session.keys.get(key);
+    const open = openByKey(session, key);
     if (open) return open;
     await commit.settled();
     const run = await store.runByKey(session.id, key);
-    // One that ended while it was looked for is looked for again.
-    if (run === null || run.endedAt !== null) return run;
+    // One that began or ended while it was looked for is looked for again.
+    if (run === null || run.endedAt !== null || session.stopping) return run;
   }
 }
 
-function attach(session: Session, submission: Submission, known: RunRecord | null) {
-  const { idempotencyKey: key, requestHash } = submission;
-  const run = key === null ? null : (session.keys.get(key) ?? known);
+const openByKey = (session: Session, key: string): RunRecord | null =>
+  openRuns(session).find(({ idempotencyKey }) => idempotencyKey === key) ?? null;
+
+function attach(session: Session, request: Request, known: RunRecord | null): Accepted | null {
+  const { idempotencyKey: key, requestHash } = request;
+  const run = key === null ? null : (openByKey(session, key) ?? known);
   if (run === null) return null;
   if (run.requestHash !== requestHash)
     throw new EngineError(
       "invalid_request",
       "This Idempotency-Key came with another request before",
     );
-  return { run, outcome: "attached" } as const;
+  return { run, outcome: "attached" };
 }
 
 function accept(session: Session, submission: Submission): Accepted {
@@ -76,19 +88,15 @@ function accept(session: Session, submission: Submission): Accepted {
   if (session.stopping) throw new EngineError("unavailable", "The session is being closed");
   if (active && delivery === "reject")
     throw new EngineError("conflict", "Turn already in progress");
-  if (queue.length + (active?.steered.length ?? 0) >= QUEUE_MAX)
-    throw new EngineError("unavailable", `${QUEUE_MAX} messages wait in this session already`, {
-      retryable: true,
-    });
+  refuseFullQueue([...queue, ...(active?.steered ?? [])], submission.message);
 
   const run = newRun(session, submission);
   run.place = placeOf(session, delivery);
-  if (run.idempotencyKey !== null) session.keys.set(run.idempotencyKey, run);
-  saveRun(session, run);
   if (!active) {
     start(session, run);
     return { run, outcome: "started" };
   }
+  saveRun(session, run);
   if (delivery === "steer") {
     active.steered.push(run);
     append(session, { type: "message_steered", run_id: run.id, into: active.record.id });
@@ -104,6 +112,17 @@ function placeOf({ queue, active }: Session, delivery: Delivery): number {
   const joins = active !== null && delivery === "steer";
   return joins ? (queue[0]?.place ?? 1) - 1 : (queue.at(-1)?.place ?? 0) + 1;
 }
+
+function refuseFullQueue(waiting: readonly RunRecord[], message: UserMessage): void {
+  const size = waiting.reduce((sum, run) => sum + sizeOf(run.message), sizeOf(message));
+  if (waiting.length < QUEUE_MAX && (waiting.length === 0 || size <= QUEUE_CHARS_MAX)) return;
+  throw new EngineError("unavailable", `${waiting.length} messages wait in this session already`, {
+    retryable: true,
+  });
+}
+
+const sizeOf = ({ text, images }: UserMessage): number =>
+  images.reduce((sum, { base64 }) => sum + base64.length, text.length);
 
 /** Starts the next queued run, if none is active. */
 export function startNext(session: Session): void {
@@ -129,10 +148,9 @@ function start(session: Session, record: RunRecord): void {
   record.startedAt = Date.now();
   record.afterSeq = session.events.last;
   addMessage(session, { ...record.message, ts: record.startedAt });
-  forgetImages(record);
+  forgetContent(record);
   saveRun(session, record);
-  const prompt = record.message.text.slice(0, PREVIEW_CHARS);
-  append(session, { type: "turn_started", turn_id: record.id, prompt });
+  append(session, { type: "turn_started", turn_id: record.id, prompt: record.message.text });
   session.services.lifecycle.append({
     type: "turn_started",
     session_id: session.id,
@@ -148,36 +166,9 @@ function start(session: Session, record: RunRecord): void {
  * Everything about the end of a turn is stored together, and the session is free again before a
  * client can have read the last event.
  */
-async function end(session: Session, run: ActiveRun, last: EventBody): Promise<void> {
-  const { record } = run;
-  const { record: about } = session;
+async function end(session: Session, run: ActiveRun, last: LastEvent): Promise<void> {
   try {
-    record.endSeq = append(session, last);
-    record.endedAt = Date.now();
-    if (last.type === "turn_complete") {
-      record.state = "completed";
-      record.stopReason = last.stop_reason;
-      about.totals.turns += 1;
-      about.totals.inputTokens += last.input_tokens;
-      about.totals.outputTokens += last.output_tokens;
-    } else if (last.type === "error") {
-      record.state = last.code === "cancelled" ? "canceled" : "failed";
-      record.error = { code: last.code, message: last.message };
-    }
-    about.lastTurn = {
-      runId: record.id,
-      status: record.state === "completed" || record.state === "canceled" ? record.state : "failed",
-      error: record.error?.message ?? null,
-    };
-    saveRun(session, record);
-    saveSession(session);
-    session.services.lifecycle.append({
-      type: "turn_ended",
-      session_id: session.id,
-      turn_id: record.id,
-      state: about.lastTurn.status === "steered" ? "completed" : about.lastTurn.status,
-      reason: record.stopReason ?? record.error?.code ?? "",
-    });
+    recordEnd(session, run.record, last);
     // What could not join this run any more comes next.
     session.queue.unshift(...run.steered);
     session.active = null;
@@ -193,9 +184,36 @@ async function end(session: Session, run: ActiveRun, last: EventBody): Promise<v
   }
 }
 
-/** The conversation has them; the run's record is read in lists. */
-export function forgetImages(record: RunRecord): void {
-  record.message = { ...record.message, images: [] };
+/** The run's last event, and what follows from it, in one piece. */
+export function recordEnd(session: Session, record: RunRecord, last: LastEvent): void {
+  const { record: about, services } = session;
+  record.endSeq = append(session, last);
+  record.endedAt = Date.now();
+  if (last.type === "turn_complete") {
+    record.stopReason = last.stop_reason;
+    about.totals.turns += 1;
+    about.totals.inputTokens += last.input_tokens;
+    about.totals.outputTokens += last.output_tokens;
+  } else {
+    record.error = { code: last.code, message: last.message };
+  }
+  const state = outcomeOf(last);
+  record.state = state;
+  about.lastTurn = { runId: record.id, status: state, error: record.error?.message ?? null };
+  saveRun(session, record);
+  saveSession(session);
+  services.lifecycle.append({
+    type: "turn_ended",
+    session_id: session.id,
+    turn_id: record.id,
+    state,
+    reason: record.stopReason ?? record.error?.code ?? "",
+  });
+}
+
+function outcomeOf(last: LastEvent): TurnOutcome {
+  if (last.type === "turn_complete") return "completed";
+  return last.code === "cancelled" ? "canceled" : "failed";
 }
 
 /** Cancels a run, active or waiting. One that has ended stays as it is. */
@@ -237,7 +255,7 @@ export async function listRuns(session: Session): Promise<RunRecord[]> {
 
 /** A run of the session, wherever it stands. */
 export async function findRun(session: Session, id: RunId): Promise<RunRecord> {
-  const open = openRun(session, id);
+  const open = openRuns(session).find((run) => run.id === id);
   if (open) return open;
   // Its end may be on its way to the store.
   await session.services.commit.settled();

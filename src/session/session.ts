@@ -12,6 +12,9 @@ import type { GroupCommit } from "../store/group-commit.ts";
 import type { Store, Write } from "../store/store.ts";
 import type { EventLog } from "./event-log.ts";
 
+/** How much of a message its run shows. */
+const PREVIEW_CHARS = 2_000;
+
 export type Session = {
   readonly id: SessionId;
   record: SessionRecord;
@@ -25,8 +28,6 @@ export type Session = {
   active: ActiveRun | null;
   /** Accepted messages that wait for their turn, next first. */
   queue: RunRecord[];
-  /** Runs of this session by the idempotency key they came with, for as long as it is in memory. */
-  readonly keys: Map<string, RunRecord>;
   /** Opened by the first turn, and anew when its profile has changed. */
   model: { profile: Profile; model: Model } | null;
   /** What the client gave for this session alone. Never stored, never shown. */
@@ -86,11 +87,7 @@ export function saveSession(session: Session): void {
 }
 
 export function saveRun(session: Session, record: RunRecord): void {
-  void saved(session, { kind: "run", record: { ...record } }).then(() => {
-    // Once its end is stored, the store answers for its key.
-    const key = record.idempotencyKey;
-    if (key !== null && record.endedAt !== null) session.keys.delete(key);
-  });
+  void saved(session, { kind: "run", record: { ...record } });
 }
 
 /** A write that fails also fails the events written with it, and with them the session (see EventLog). */
@@ -102,6 +99,12 @@ async function saved(session: Session, write: Write): Promise<void> {
   }
 }
 
+/** The conversation has it now; the record keeps a preview, for lists. */
+export function forgetContent(record: RunRecord): void {
+  const text = record.message.text.slice(0, PREVIEW_CHARS);
+  record.message = { role: "user", text, images: [] };
+}
+
 /** Nothing is written beside a log that is closed: what is stored must stay of one piece. */
 const storeWrite = (session: Session, write: Write): Promise<void> =>
   session.services.commit.write(() => (session.events.closed ? null : write));
@@ -110,11 +113,9 @@ const storeWrite = (session: Session, write: Write): Promise<void> =>
 export const sessionStored = (session: Session): Promise<void> =>
   storeWrite(session, { kind: "session", record: { ...session.record } });
 
-/** The run with this id, if it is under way or waits. */
-export const openRun = (session: Session, id: RunId): RunRecord | null =>
-  [session.active?.record, ...(session.active?.steered ?? []), ...session.queue].find(
-    (record) => record?.id === id,
-  ) ?? null;
+/** The runs that are under way or wait. */
+export const openRuns = ({ active, queue }: Session): RunRecord[] =>
+  active ? [active.record, ...active.steered, ...queue] : queue;
 
 export const append = (session: Session, body: EventBody): number => session.events.append(body);
 

@@ -1,16 +1,21 @@
 /** One reply's tool calls, in the model's order: show, ask, run, record. */
 import { CANCELLED_BY_USER, EngineError, toEngineError } from "../domain/errors.ts";
+import type { ToolCallId } from "../domain/ids.ts";
 import type { ModelToolCall } from "../domain/model.ts";
-import type { CheckedInput, Tool, ToolResult } from "../domain/tool.ts";
+import type { Tool, ToolResult } from "../domain/tool.ts";
 import { assessRisk } from "../permissions/risk.ts";
 import { addMessage, append, type Session } from "./session.ts";
 
 /** What of a tool's output reaches the model and the clients. */
 const OUTPUT_CHARS_MAX = 100_000;
 
+/** Of arguments that a tool does not know. */
+const BESIDE_MAX = 16;
+const BESIDE_CHARS_MAX = 200;
+
 /**
  * Every call gets a `tool_start`, a `tool_result` and an answer in the conversation, whatever goes
- * wrong in it. Throws only what aborted `signal`; the calls not reached have no answer then.
+ * wrong in it. Throws what aborted `signal`, or that the log is closed; calls not reached have no answer then.
  */
 export async function runToolCalls(
   session: Session,
@@ -20,57 +25,74 @@ export async function runToolCalls(
   for (const call of calls) {
     await runToolCall(session, call, signal);
     signal.throwIfAborted();
+    // Calls that need no time would else pile up their events.
+    if (session.events.full) await session.events.flushed();
   }
 }
 
 async function runToolCall(session: Session, call: ModelToolCall, signal: AbortSignal) {
   const tool = session.tools.find((each) => each.name === call.name) ?? null;
+  const checked = checkCall(call, tool);
+  const input = checked.ok ? shownInput(checked.input, call.input) : call.input;
   const type = tool?.type ?? "mcp_tool";
-  const risk = assessRisk({ name: call.name, type, input: call.input }, tool);
+  const risk = assessRisk({ name: call.name, type, input }, tool);
   const shown = {
     tool_id: call.id,
     tool_name: call.name,
     tool_type: type,
-    input: call.input,
+    input,
     risk_level: risk.level,
   };
   append(session, { type: "tool_start", ...shown });
 
-  const checked = checkCall(call, tool);
-  let result: ToolResult;
   let startedAt = performance.now();
-  if (tool === null || !checked.ok) {
-    result = failed(checked.ok ? `Tool '${call.name}' not found` : checked.error);
-  } else {
-    const request = { ...shown, risk_reason: risk.reason };
-    const verdict = await session.permissions.check(request, signal);
+  let result: ToolResult;
+  if (checked.ok) {
+    const verdict = await session.permissions.check({ ...shown, risk_reason: risk.reason }, signal);
     startedAt = performance.now();
-    if (verdict.allowed) result = await runTool(session, call, tool, checked.input, signal);
+    if (verdict.allowed) result = await runTool(session, call.id, checked, signal);
     else if (signal.aborted) result = cancelled(signal);
     else result = { ...failed(verdict.reason), metadata: { permission_denied: true } };
+  } else {
+    result = failed(checked.error);
   }
-  record(session, call, result, (performance.now() - startedAt) / 1000);
+  recordResult(session, call, result, (performance.now() - startedAt) / 1000);
 }
 
-function checkCall(call: ModelToolCall, tool: Tool | null): CheckedInput {
+/**
+ * What people are shown and what is judged: what runs, first; then what the model wrote beside it, as
+ * far as that cannot pass for anything else.
+ */
+function shownInput(runs: Record<string, unknown>, written: Record<string, unknown>) {
+  const beside = Object.entries(written).filter(
+    ([name, value]) =>
+      /^[A-Za-z_]\w{0,63}$/.test(name) && JSON.stringify(value).length <= BESIDE_CHARS_MAX,
+  );
+  return { ...runs, ...Object.fromEntries(beside.slice(0, BESIDE_MAX)), ...runs };
+}
+
+type Checked = { ok: true; tool: Tool; input: Record<string, unknown> };
+
+function checkCall(call: ModelToolCall, tool: Tool | null): Checked | { ok: false; error: string } {
+  if (tool === null) return { ok: false, error: `Tool '${call.name}' not found` };
   if (call.invalidInput !== undefined)
     return {
       ok: false,
       error: `The arguments are no JSON object: ${call.invalidInput.slice(0, 200)}`,
     };
-  return tool ? tool.check(call.input) : { ok: true, input: call.input };
+  const checked = tool.check(call.input);
+  return checked.ok ? { ...checked, tool } : checked;
 }
 
 async function runTool(
   session: Session,
-  call: ModelToolCall,
-  tool: Tool,
-  input: Record<string, unknown>,
+  id: ToolCallId,
+  { tool, input }: Checked,
   signal: AbortSignal,
 ): Promise<ToolResult> {
   const progress = (chunk: string) => {
     if (chunk === "" || session.events.closed) return;
-    append(session, { type: "tool_output", tool_id: call.id, chunk });
+    append(session, { type: "tool_output", tool_id: id, chunk });
   };
   try {
     const result = await tool.run(input, {
@@ -84,7 +106,12 @@ async function runTool(
   }
 }
 
-function record(session: Session, call: ModelToolCall, result: ToolResult, seconds: number): void {
+function recordResult(
+  session: Session,
+  call: ModelToolCall,
+  result: ToolResult,
+  seconds: number,
+): void {
   const error = result.ok ? "" : (result.error ?? "The tool failed");
   const output = capped(result.output);
   append(session, {

@@ -1,11 +1,11 @@
 /** One turn: from a user's message to the reply that calls no more tools, or to what ended it early. */
 import { CANCELLED_BY_USER, EngineError, toEngineError, turnFault } from "../domain/errors.ts";
-import type { EventBody } from "../domain/events.ts";
+import type { LastEvent } from "../domain/events.ts";
 import type { Model } from "../domain/model.ts";
 import type { RunRecord } from "../domain/session.ts";
 import { answerOpenCalls } from "./conversation.ts";
 import { callModel, type ModelReply } from "./model-call.ts";
-import { type ActiveRun, addMessage, type Session, saveRun } from "./session.ts";
+import { type ActiveRun, addMessage, forgetContent, type Session, saveRun } from "./session.ts";
 import { runToolCalls } from "./tool-calls.ts";
 
 /** Twenty rounds of tools and the reply to the last of them; a message's `limits` say otherwise. */
@@ -25,7 +25,7 @@ export class LimitReached extends Error {
  * Runs the turn and returns the event that ends it. Never throws: whatever goes wrong is an `error`
  * event. The conversation is complete when it returns: every tool call has an answer.
  */
-export async function runTurn(session: Session, run: ActiveRun): Promise<EventBody> {
+export async function runTurn(session: Session, run: ActiveRun): Promise<LastEvent> {
   const { record, abort } = run;
   const deadline = deadlineOf(run);
   try {
@@ -54,7 +54,7 @@ async function runSteps(session: Session, run: ActiveRun, signal: AbortSignal): 
     if (limits.tokens !== null && usage.inputTokens + usage.outputTokens >= limits.tokens)
       throw new LimitReached("max_run_tokens");
     joinSteered(session, run);
-    const reply = await callModel(session, model, signal, ({ text }) => addReply(session, text));
+    const reply = await callModel(session, model, signal, (text) => addReply(session, text));
     usage.inputTokens += reply.usage.inputTokens;
     usage.outputTokens += reply.usage.outputTokens;
     addReply(session, reply.text, reply);
@@ -91,7 +91,7 @@ async function openModel(session: Session): Promise<Model> {
 function joinSteered(session: Session, run: ActiveRun): void {
   for (const record of run.steered.splice(0)) {
     addMessage(session, { ...record.message, ts: Date.now() });
-    record.message = { ...record.message, images: [] };
+    forgetContent(record);
     record.state = "steered";
     record.endedAt = Date.now();
     record.steeredInto = run.record.id;
@@ -113,7 +113,7 @@ function addReply(session: Session, text: string, whole?: ModelReply): void {
   });
 }
 
-const complete = ({ usage }: RunRecord, stopReason: string): EventBody => ({
+const complete = ({ usage }: RunRecord, stopReason: string): LastEvent => ({
   type: "turn_complete",
   input_tokens: usage.inputTokens,
   output_tokens: usage.outputTokens,

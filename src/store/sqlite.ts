@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { EngineError } from "../domain/errors.ts";
 import type { Seq, SessionId } from "../domain/ids.ts";
 import type { Message } from "../domain/messages.ts";
-import { ENDED_RUN_STATES, type RunRecord, type SessionRecord } from "../domain/session.ts";
+import type { RunRecord, SessionRecord } from "../domain/session.ts";
 import { isAlive, processStart } from "../lib/process-identity.ts";
 import { randomHex } from "../lib/random.ts";
 import { MIGRATIONS } from "./migrations.ts";
@@ -97,6 +97,9 @@ export function openSqlite(file: string): Store {
     },
     async sessions() {
       return all<SessionRow>(`${SESSION_SQL} ORDER BY number`).map(readSession);
+    },
+    async sessionCount() {
+      return first<{ count: number }>("SELECT count(*) AS count FROM sessions")?.count ?? 0;
     },
     async systemPrompt(id) {
       const row = first<{ text: string }>(
@@ -205,7 +208,7 @@ function applyOne(change: (sql: string, row: Row) => unknown, self: string, writ
       change(sql, {
         id: record.id,
         session: record.sessionId,
-        open: ENDED_RUN_STATES.some((state) => state === record.state) ? 0 : 1,
+        open: record.state === "queued" || record.state === "running" ? 1 : 0,
         key: record.idempotencyKey,
         record: JSON.stringify(record),
       });

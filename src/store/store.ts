@@ -52,6 +52,7 @@ export type Store = {
   session(id: SessionId): Promise<StoredSession | null>;
   /** In the order of their creation. */
   sessions(): Promise<StoredSession[]>;
+  sessionCount(): Promise<number>;
   systemPrompt(id: SessionId): Promise<string>;
   messages(id: SessionId): Promise<Message[]>;
 

@@ -209,14 +209,14 @@ describe("the name a client calls us by", () => {
     expect(e.logged.slice(logged).filter((line) => line.includes('"level":"error"'))).toEqual([]);
   });
 
-  test("may be left out by an HTTP/1.0 client", async () => {
+  test("may not be left out, not by an HTTP/1.0 client either", async () => {
     const reply = await rawRequest({
       port: e.server.port,
       path: "/health",
       headers: { host: null },
       version: "1.0",
     });
-    expect([200, 400]).toContain(reply.status);
+    expect([400, 403]).toContain(reply.status);
   });
 });
 

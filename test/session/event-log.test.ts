@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { EventBody } from "../../src/domain/events.ts";
 import type { SessionId, ToolCallId } from "../../src/domain/ids.ts";
-import { EventLog } from "../../src/session/event-log.ts";
+import { EventLog, type LogServices } from "../../src/session/event-log.ts";
 import { GroupCommit } from "../../src/store/group-commit.ts";
 import { openSqlite } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -15,10 +15,13 @@ const denied = (id: string): EventBody => ({
   reason: "user",
 });
 
-async function openLog(store: Store = openSqlite(":memory:"), eventsKept = 1_000_000) {
+async function openLog(
+  store: Store = openSqlite(":memory:"),
+  { eventsKept = 1_000_000, ...more }: Partial<LogServices> = {},
+) {
   const commit = new GroupCommit(store);
-  const log = await EventLog.open(ID, { session_id: ID }, { store, commit, eventsKept });
-  return { log, store, commit };
+  const services = { store, commit, eventsKept, ...more };
+  return { log: await EventLog.open(ID, { session_id: ID }, services), store, commit };
 }
 
 /** What a reader that starts after `after` sees, up to seq `until`. */
@@ -83,7 +86,7 @@ test("seq goes on where it was, in a log opened again", async () => {
 });
 
 test("the oldest events go when there are too many, never the last", async () => {
-  const { log, store } = await openLog(undefined, 3);
+  const { log, store } = await openLog(undefined, { eventsKept: 3 });
   for (const id of ["a", "b", "c", "d", "e", "f"]) {
     log.append(denied(id));
     await log.flushed();
@@ -93,17 +96,35 @@ test("the oldest events go when there are too many, never the last", async () =>
   expect((await store.eventsAfter(ID, 0)).map(({ first }) => first)).toEqual([4, 5, 6]);
 });
 
-test("a log that cannot be stored says so to writer and readers, and gives no seq away", async () => {
-  const { log, store } = await openLog();
+test("a log that cannot be stored says so to its owner, writer and readers, and takes no more", async () => {
+  const told: string[] = [];
+  const { log, store } = await openLog(undefined, {
+    onFailure: ({ message }) => void told.push(message),
+  });
   log.append(denied("a"));
   await log.flushed();
   const waiting = log.reader(1, never).next();
   store.apply = () => Promise.reject(new Error("disk full"));
   log.append(denied("b"));
   expect(waiting).rejects.toThrow("could not be written");
-  expect(log.flushed()).rejects.toThrow("could not be written");
   await waiting.catch(() => {});
+  expect(log.flushed()).rejects.toThrow("could not be written");
   expect(() => log.append(denied("c"))).toThrow();
+  expect(told).toHaveLength(1);
+});
+
+test("a log that nobody has to answer for forgets what could not be stored, and goes on without a gap", async () => {
+  const { log, store } = await openLog();
+  log.append(denied("a"));
+  await log.flushed();
+  const { apply } = store;
+  store.apply = () => Promise.reject(new Error("disk full"));
+  log.append(denied("lost"));
+  await log.flushed().catch(() => {});
+  store.apply = apply;
+  expect(log.append(denied("b"))).toBe(2);
+  await log.flushed();
+  expect((await read(log, 0, 2)).map(([, event]) => event.tool_id)).toEqual(["a", "b"]);
 });
 
 test("what several logs write in one tick is one transaction", async () => {

@@ -153,14 +153,6 @@ test("a key that is none is refused", async () => {
   }
 });
 
-test("a run that has ended is not kept in memory for its key", async () => {
-  const id = await fakeSession(e, fake);
-  for (let n = 0; n < 5; n++) await (await keyed(id, "hello", `k${n}`)).ended();
-  const session = await e.engine.sessions.get(id as never);
-  await e.turn(id, "one more");
-  expect(session.keys.size).toBeLessThanOrEqual(1);
-});
-
 test("an attached stream follows a queued run by its events resource as well", async () => {
   const id = await fakeSession(e, fake);
   fake.reply("hi");

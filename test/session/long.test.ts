@@ -138,7 +138,7 @@ test("of runs that have ended nothing stays in memory but what they said", async
     await (await send(e, id, `message ${n}`, {}, { "idempotency-key": `k${n}` })).ended();
   }
   await session.services.commit.settled();
-  expect([session.active, session.queue.length, session.keys.size, session.readers]).toEqual([
+  expect([session.active, session.queue.length, session.senders.size, session.readers]).toEqual([
     null,
     0,
     0,

@@ -89,40 +89,6 @@ test("on_disconnect cancel: a client that is gone before its stream begins takes
   }
 });
 
-test("a message that is repeated in the instant of its run's end: the repeat's stream ends, too", async () => {
-  const id = await fakeSession(e, fake);
-  const gate = Promise.withResolvers<void>();
-  fake.reply({ steps: [{ text: "one " }, { wait: gate.promise }, { text: "two" }] });
-  const headers = { "idempotency-key": "k1" };
-  const first = await send(e, id, "hello", {}, headers);
-  await first.untilText("one");
-  const { store } = (await live(id)).services;
-  const { runByKey } = store;
-  // A database that takes its time over the answer.
-  const looked = Promise.withResolvers<void>();
-  const answered = Promise.withResolvers<void>();
-  store.runByKey = async (...args) => {
-    const found = await runByKey(...args);
-    looked.resolve();
-    await answered.promise;
-    return found;
-  };
-  try {
-    const asked = send(e, id, "hello", {}, headers);
-    await looked.promise;
-    gate.resolve();
-    await first.ended();
-    while ((await live(id)).keys.size > 0) await Bun.sleep(1);
-    answered.resolve();
-    const again = await asked;
-    expect(again.headers.get("x-delivery")).toBe("attached");
-    expect(await again.ended()).toEqual(first.events);
-  } finally {
-    store.runByKey = runByKey;
-    answered.resolve();
-  }
-});
-
 test("a session deleted during a turn that a message has joined: both streams end as cancelled", async () => {
   for (let round = 0; round < 5; round++) {
     const id = await fakeSession(e, fake, { approval_mode: "confirm_all" });
