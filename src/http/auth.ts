@@ -66,13 +66,18 @@ function bearerOf(request: Request): string | null {
  * `Host`. Addresses are no names, so they are safe.
  */
 function requireHost(request: Request, { hosts }: Access): void {
-  // HTTP/1.0 has none: what its path is, server and router then see differently.
-  const host = request.headers.get("host") ?? "";
+  const host = request.headers.get("host") ?? hostOf(request.url);
   const [, name = "", port = "0"] = HOST.exec(host.toLowerCase()) ?? [];
   const isOurs = isLocalName(name) || isAddress(name) || hosts.includes(name);
   if (!isOurs || Number(port) > 65_535)
     throw new EngineError("bad_host", "This engine does not answer to that name");
 }
+
+/**
+ * Of a request made in this process, which has no `Host`. One of HTTP/1.0 has none either, and a URL
+ * that is but a path: what that path is, guard and router would see differently.
+ */
+const hostOf = (url: string): string => URL.parse(url)?.host ?? "";
 
 /** A page from elsewhere that has no token learns nothing, not even the version. */
 function isForeignPage(request: Request): boolean {

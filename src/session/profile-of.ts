@@ -15,5 +15,6 @@ export async function profileOf(session: Session, profiles: Profiles): Promise<P
     );
   const { profile, resolved } = await profiles.resolve(record.profile);
   record.profileResolved = resolved;
+  if (profile.withheld !== null) throw new EngineError("auth_error", profile.withheld);
   return profile;
 }

@@ -225,6 +225,20 @@ describe("replies of a running engine are as described", () => {
     }
   });
 
+  test("a prompt that waits when a dashboard comes", async () => {
+    const { session_id: id } = (await api.ask("POST", "/sessions", {})) as Json;
+    await api.ask("POST", `/sessions/${id}/runs`, { content: "run echo hi" });
+    const session = await api.open("GET", `/sessions/${id}/events`);
+    await session.until("permission_request");
+    const lifecycle = await api.open("GET", "/events");
+    await lifecycle.until("permission_pending");
+    await api.ask("POST", `/sessions/${id}/cancel`);
+    for (const each of [session, lifecycle]) {
+      await each.hangUp();
+      api.checkEvents(each);
+    }
+  });
+
   test("so that every route has answered, and every event has come", () => {
     const good = api.operations.filter(({ id, responses }) =>
       Object.keys(responses).some((status) => api.seen.has(`${id} ${status}`) && status < "300"),
@@ -333,9 +347,9 @@ describe("what later versions add", () => {
   test("events of other types, and further fields, are allowed", () => {
     for (const stream of [streamOf("followSession"), streamOf("followLifecycle")]) {
       expect(fits({ type: "not_yet_known", more: 1, ...ABOUT }, stream)).toBe(true);
-      expect(fits({ type: "stream_cut", cursor: 1, reason: "shutdown", more: 1 }, stream)).toBe(
-        true,
-      );
+      expect(
+        fits({ type: "stream_cut", cursor: 1, reason: "shutdown", more: 1, ...ABOUT }, stream),
+      ).toBe(true);
     }
     expect(fits({ type: "token", text: "a", more: 1, ...ABOUT }, streamOf("sendMessage"))).toBe(
       true,
