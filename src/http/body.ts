@@ -1,9 +1,9 @@
 /** Request bodies: JSON, bounded. */
 import { EngineError } from "../domain/errors.ts";
 import { findJsonFault } from "../lib/json-fault.ts";
-import type { Issue } from "./errors.ts";
+import { invalidRequest } from "./errors.ts";
 
-export const BODY_BYTES_MAX = 8 * 1024 * 1024;
+const BODY_BYTES_MAX = 8 * 1024 * 1024;
 /** Those who look into a body after us go as deep as it does. */
 const DEPTH_MAX = 100;
 
@@ -16,13 +16,9 @@ export async function readJsonBody(request: Request): Promise<unknown> {
     throw new EngineError("unsupported_media_type", `Send application/json, not ${type}`);
   const text = new TextDecoder().decode(bytes);
   const body = parseJson(text);
-  if (isDeeperThan(DEPTH_MAX, body)) {
-    const msg = `A body may be nested ${DEPTH_MAX} levels deep at most`;
-    throw new EngineError("invalid_request", msg, {
-      detail: [{ type: "recursion_loop", loc: ["body"], msg }],
-    });
-  }
-  return body;
+  if (!isDeeperThan(DEPTH_MAX, body)) return body;
+  const msg = `A body may be nested ${DEPTH_MAX} levels deep at most`;
+  throw invalidRequest({ type: "recursion_loop", loc: ["body"], msg });
 }
 
 function parseJson(text: string): unknown {
@@ -43,8 +39,7 @@ function notJson(text: string, cause: unknown): EngineError {
   const lines = text.split("\n").slice(0, (fault?.line ?? 1) - 1);
   const offset = lines.reduce((sum, line) => sum + line.length + 1, (fault?.column ?? 1) - 1);
   const msg = `JSON decode error: ${fault?.problem ?? "not JSON"}`;
-  const issue: Issue = { type: "json_invalid", loc: ["body", offset], msg };
-  return new EngineError("invalid_request", msg, { cause, detail: [issue] });
+  return invalidRequest({ type: "json_invalid", loc: ["body", offset], msg }, cause);
 }
 
 export function refuseLongBody(request: Request): void {

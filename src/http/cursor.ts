@@ -1,6 +1,6 @@
 /** Where a reader of events stands. */
-import { EngineError } from "../domain/errors.ts";
 import type { Seq } from "../domain/ids.ts";
+import { invalidRequest } from "./errors.ts";
 
 /**
  * `Last-Event-ID`, which browsers send when they come back by themselves, wins over `?after=`.
@@ -12,6 +12,10 @@ export function readCursor(request: Request, query: { after?: string }): Seq | n
     return query.after === undefined ? null : Number(query.after);
   if (/^[0-9]{1,15}$/.test(header)) return Number(header);
   const msg = "Last-Event-ID is the id of an event: a whole number";
-  const detail = [{ type: "int_parsing", loc: ["header", "last-event-id"], msg, input: header }];
-  throw new EngineError("invalid_request", msg, { detail });
+  throw invalidRequest({
+    type: "int_parsing",
+    loc: ["header", "last-event-id"],
+    msg,
+    input: header,
+  });
 }

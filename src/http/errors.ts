@@ -1,5 +1,5 @@
 /** Error → status and the body clients know: `detail` as the original had it, `code` beside it. */
-import { type EngineError, type ErrorCode, toEngineError } from "../domain/errors.ts";
+import { EngineError, type ErrorCode, toEngineError } from "../domain/errors.ts";
 
 export const STATUS: Record<ErrorCode, number> = {
   bad_request: 400,
@@ -32,6 +32,10 @@ export const CORS_HEADERS = {
 
 /** One thing that is wrong with a request: where, and what. */
 export type Issue = { type: string; loc: (string | number)[]; msg: string; input?: unknown };
+
+/** What is wrong with one field of a request. */
+export const invalidRequest = (issue: Issue, cause?: unknown): EngineError =>
+  new EngineError("invalid_request", issue.msg, { detail: [issue], cause });
 
 export function errorResponse(caught: unknown, headers: Record<string, string> = {}): Response {
   const error = toEngineError(caught);

@@ -63,9 +63,7 @@ export class Permissions {
       asking.stats().auto_approved += 1;
       return { allowed: true };
     }
-    const outcome = asking.attended()
-      ? await this.ask(request, signal)
-      : ({ allowed: false, reason: "unattended" } as const);
+    const outcome = await this.ask(request, signal);
     if (outcome.allowed) {
       asking.stats().user_approved += 1;
       asking.onGranted(request, outcome.scope);
@@ -132,6 +130,7 @@ export class Permissions {
     this.waiting.set(request.tool_id, pending);
     try {
       pending.seq = this.asking.onRequest(request);
+      if (!this.asking.attended()) this.denyAll("unattended");
       return await answered.promise;
     } finally {
       this.waiting.delete(request.tool_id);

@@ -10,6 +10,7 @@ import { newRecord, withoutDynamicTags } from "../../session/new-session.ts";
 import { viewOf } from "../../session/registry.ts";
 import { startNext } from "../../session/runs.ts";
 import { clearMessages, type Session, sessionStored } from "../../session/session.ts";
+import { invalidRequest } from "../errors.ts";
 import { MODE, nullable, object, oneOf, SESSION_PARAMS } from "../schemas.ts";
 import { historyOf, sessionView } from "../views.ts";
 
@@ -190,7 +191,10 @@ export const sessionRoutes = (engine: Engine) => {
         const { id, systemPrompt } = await idleSession(engine, params.session_id);
         return { session_id: id, system_prompt: systemPrompt };
       },
-      { params: SESSION_PARAMS, detail: { summary: "Render its system prompt anew" } },
+      {
+        params: SESSION_PARAMS,
+        detail: { summary: "Its system prompt as it would be rendered now" },
+      },
     );
 };
 
@@ -203,6 +207,5 @@ async function idleSession(engine: Engine, id: SessionId): Promise<Session> {
 function checkMetadata(metadata: Record<string, unknown>): Record<string, unknown> {
   if (JSON.stringify(metadata).length <= METADATA_CHARS_MAX) return metadata;
   const msg = `metadata may have ${METADATA_CHARS_MAX} characters of JSON at most`;
-  const detail = [{ type: "too_long", loc: ["body", "metadata"], msg }];
-  throw new EngineError("invalid_request", msg, { detail });
+  throw invalidRequest({ type: "too_long", loc: ["body", "metadata"], msg });
 }
