@@ -7,6 +7,9 @@ const CONFIG_BYTES_MAX = 4 * 1024 * 1024;
 
 export type JsonObject = Record<string, unknown>;
 
+/** `sha256`: of the very text that `content` was read from. */
+export type LoadedConfig = { content: JsonObject; sha256: string };
+
 export type ConfigFile = {
   path: string;
   /**
@@ -14,20 +17,23 @@ export type ConfigFile = {
    * Throws `config_invalid` with the file, the line and the column.
    */
   read(): JsonObject;
+  /** The same, and what tells this content from any other. */
+  load(): LoadedConfig;
 };
 
 export function openConfigFile(path: string): ConfigFile {
-  const file = new CachedFile(path, CONFIG_BYTES_MAX, (text) => parseConfig(path, text));
-  return {
-    path,
-    read() {
-      try {
-        return file.read();
-      } catch (error) {
-        throw error instanceof EngineError ? error : unreadable(path, error);
-      }
-    },
+  const file = new CachedFile(path, CONFIG_BYTES_MAX, (text) => ({
+    content: parseConfig(path, text),
+    sha256: new Bun.CryptoHasher("sha256").update(text ?? "").digest("hex"),
+  }));
+  const load = (): LoadedConfig => {
+    try {
+      return file.read();
+    } catch (error) {
+      throw error instanceof EngineError ? error : unreadable(path, error);
+    }
   };
+  return { path, load, read: () => load().content };
 }
 
 function parseConfig(path: string, text: string | null): JsonObject {

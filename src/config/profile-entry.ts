@@ -25,6 +25,15 @@ export type ProfileEntry = {
 /** `timeout` as stored, for clients; `timeoutMs` is what it means. */
 export type ConfiguredProfile = Profile & { timeout: number };
 
+/** What most of a profile's settings come from. */
+export type ProfileLayer = "built-in" | "home" | "project" | "environment" | "login";
+
+export type LayeredProfile = ConfiguredProfile & {
+  layer: ProfileLayer;
+  /** Why it has no key though there is one for it; null: it has every key there is. */
+  withheld: string | null;
+};
+
 export const EMPTY_ENTRY: ProfileEntry = {
   provider: "auto",
   model: "",

@@ -11,16 +11,19 @@ import { type Environment, type Overrides, profilePrefix, readOverrides } from "
 import { LOGIN_PROFILE, type Login, loginEntry } from "./openai-login.ts";
 import {
   type ApiKey,
-  type ConfiguredProfile,
+  type LayeredProfile,
   type ProfileEntry,
+  type ProfileLayer,
   readStoredKey,
   toProfile,
   withOverrides,
 } from "./profile-entry.ts";
+import { type ProjectFile, whyWithheld } from "./project-keys.ts";
 import { vendorEntries } from "./vendor-keys.ts";
 
 export type ProfileInputs = {
   settings: ProfileSettings;
+  projectFile: ProjectFile;
   /** One that can be used now. */
   login: Login | null;
   env: Environment;
@@ -36,15 +39,15 @@ export type MergedProfiles = {
 };
 
 /** `account`: where in the keyring its key is; null: not there. */
-export type MergedProfile = { profile: ConfiguredProfile; account: string | null };
+export type MergedProfile = { profile: LayeredProfile; account: string | null };
 
 export function mergeProfiles(inputs: ProfileInputs, log: Log): MergedProfiles {
-  const { env, globals, settings } = inputs;
+  const { env, settings } = inputs;
   const vendors = vendorEntries(env, settings.entries);
   const candidates = new Map<string, Candidate>();
   for (const [name, source] of collectSources(inputs, vendors)) {
     const own = readOverrides(profilePrefix(name), env, log);
-    candidates.set(name, toCandidate(name, source, globals, own));
+    candidates.set(name, toCandidate(name, source, { ...inputs, own }));
   }
   const selected = existing(settings.selected, candidates, log);
   const detected = vendors.keys().next().value ?? (inputs.login === null ? null : LOGIN_PROFILE);
@@ -78,20 +81,63 @@ type Candidate = MergedProfile & {
   complete: boolean;
 };
 
-function toCandidate(name: string, source: Source, globals: Overrides, own: Overrides): Candidate {
+function toCandidate(
+  name: string,
+  source: Source,
+  inputs: ProfileInputs & { own: Overrides },
+): Candidate {
   const { entry, origin } = source;
-  const { general, special } = applicable(source, globals, own);
+  const { general, special } = applicable(source, inputs.globals, inputs.own);
   const merged = withOverrides(withOverrides(entry, general), special);
   const variable = special.apiKey ?? general.apiKey ?? null;
   const stored = readStoredKey(entry.apiKey);
-  const apiKey = variable === null ? keyOf(source) : { key: variable, source: "env" as const };
+  const found = variable === null ? keyOf(source) : { key: variable, source: "env" as const };
+  const addressed = special.baseUrl ?? general.baseUrl;
+  const withheld = withheldFrom(name, source, found, addressed !== undefined, inputs);
+  const apiKey = withheld === null ? found : NO_KEY;
   return {
-    profile: toProfile(name, merged, apiKey, BUILTIN_PROFILES.has(name)),
-    account: variable === null && stored.source === "keyring" ? stored.account : null,
+    profile: {
+      ...toProfile(name, merged, apiKey, BUILTIN_PROFILES.has(name)),
+      layer: layerOf(name, origin, inputs.settings),
+      withheld,
+    },
+    account: apiKey.source === "keyring" && stored.source === "keyring" ? stored.account : null,
     origin,
     selfContained: saysWhatToTalkTo(withOverrides(entry, special)),
     complete: saysWhatToTalkTo(merged),
   };
+}
+
+const NO_KEY: ApiKey = { key: "", source: "none" };
+
+/** Only a key from outside the project's own file is withheld; `addressed`: a variable says where to. */
+function withheldFrom(
+  name: string,
+  { entry, origin }: Source,
+  found: ApiKey,
+  addressed: boolean,
+  { settings, projectFile }: ProfileInputs,
+): string | null {
+  const homeBaseUrl = settings.fromProject.get(name);
+  if (homeBaseUrl === undefined || found.source === "none" || found.source === "config")
+    return null;
+  const baseUrl = origin === "config" && !addressed ? entry.baseUrl : "";
+  return whyWithheld(name, { baseUrl, homeBaseUrl, extraHeaders: entry.extraHeaders }, projectFile);
+}
+
+function layerOf(name: string, origin: Origin, { fromProject }: ProfileSettings): ProfileLayer {
+  switch (origin) {
+    case "builtin":
+      return "built-in";
+    case "config":
+      return fromProject.has(name) ? "project" : "home";
+    case "login":
+      return "login";
+    case "vendor":
+      return "environment";
+    default:
+      return origin satisfies never;
+  }
 }
 
 /** No variable changes the offline model, or sends a login anywhere but where it belongs. */

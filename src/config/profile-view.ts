@@ -11,7 +11,7 @@ import type { ConfiguredProfile } from "./profile-entry.ts";
 /** Sent back by a client, it means "keep what you have". */
 export const REDACTED = "[redacted]";
 
-const SENSITIVE_HEADER = /authorization|cookie|key|token|secret|password|account-id/i;
+const SENSITIVE_HEADER = /auth|cookie|key|token|secret|password|account-id/i;
 
 export type ProfileView = {
   name: string;
@@ -42,7 +42,7 @@ export const describeProfile = (profile: ConfiguredProfile): ProfileView => ({
   description: profile.description,
   streaming: profile.streaming,
   supports_tools: profile.supportsTools,
-  ...(profile.baseUrl !== "" && { base_url: profile.baseUrl }),
+  ...(profile.baseUrl !== "" && { base_url: redactAddress(profile.baseUrl) }),
   ...(profile.topP !== null && { top_p: profile.topP }),
   ...(Object.keys(profile.extraHeaders).length > 0 && {
     extra_headers: redactHeaders(profile.extraHeaders),
@@ -60,6 +60,21 @@ const redactHeaders = (headers: Record<string, string>): Record<string, string> 
       SENSITIVE_HEADER.test(name) ? REDACTED : value,
     ]),
   );
+
+/** As written where it holds no credentials. What is no address is not searched for them. */
+function redactAddress(address: string): string {
+  const url = URL.parse(address);
+  if (url === null || url.host === "") return /[@?#]/.test(address) ? REDACTED : address;
+  const { protocol, host, pathname, search, hash } = url;
+  const user = url.username + url.password === "" ? "" : `${REDACTED}@`;
+  if (user + search + hash === "") return address;
+  const query = [...url.searchParams].map(redactParameter).join("&");
+  return `${protocol}//${user}${host}${pathname}${query === "" ? "" : `?${query}`}`;
+}
+
+/** Without a value, the name may be the key. */
+const redactParameter = ([name, value]: [string, string]): string =>
+  value === "" ? REDACTED : `${encodeURIComponent(name)}=${REDACTED}`;
 
 export type EnvVarHint = { name: string; is_set: boolean };
 

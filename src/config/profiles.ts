@@ -2,14 +2,15 @@
 import { EngineError } from "../domain/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { BUILTIN_PROFILES, DEFAULT_PROFILE } from "./builtin-profiles.ts";
-import { type JsonObject, openConfigFile } from "./config-file.ts";
+import { type LoadedConfig, openConfigFile } from "./config-file.ts";
 import { mergeLayers } from "./config-layers.ts";
 import { type Environment, GLOBAL_PREFIX, readOverrides } from "./environment.ts";
 import type { Secrets } from "./keyring.ts";
 import { isCurrent, type Login, openLoginFile } from "./openai-login.ts";
 import { kollabPaths, projectConfigPath } from "./paths.ts";
-import type { ConfiguredProfile } from "./profile-entry.ts";
+import type { LayeredProfile } from "./profile-entry.ts";
 import { type MergedProfiles, mergeProfiles } from "./profile-merge.ts";
+import { openTrustedProjects } from "./trusted-projects.ts";
 
 export type ProfilesOptions = {
   home: string;
@@ -23,31 +24,34 @@ export type ProfilesOptions = {
 /** Every call sees the files as they are now, and throws `config_invalid` where one is broken. */
 export type Profiles = {
   /** Nothing is looked up in the keyring: such a key is empty and its source says `keyring`. */
-  list(): ConfiguredProfile[];
+  list(): LayeredProfile[];
   /** As in `list`. */
-  get(name: string): ConfiguredProfile | null;
+  get(name: string): LayeredProfile | null;
   /** The name that the user, or else the environment, selected. */
   active(): string;
   /**
-   * The profile behind the name a client asked for, with its key; throws `not_found`. Only the name
-   * `default` may lead to another profile, which `resolved` names.
+   * The profile behind the name a client asked for, with its key, unless that is withheld; throws
+   * `not_found`. Only the name `default` may lead to another profile, which `resolved` names.
    */
-  resolve(requested: string): Promise<{ profile: ConfiguredProfile; resolved: string }>;
+  resolve(requested: string): Promise<{ profile: LayeredProfile; resolved: string }>;
 };
 
 export function createProfiles({ home, directory, env, secrets, log }: ProfilesOptions): Profiles {
   const paths = kollabPaths(home);
   const homeConfig = openConfigFile(paths.config);
   const projectConfig = openConfigFile(projectConfigPath(directory));
+  const trusted = openTrustedProjects(home, log);
   const loginFile = openLoginFile(paths.openaiLogin, log);
   const globals = readOverrides(GLOBAL_PREFIX, env, log);
   let last: { files: Files; merged: MergedProfiles } | null = null;
 
   const readFiles = (): Files => {
     const login = loginFile.read();
+    const project = projectConfig.path === homeConfig.path ? NO_PROJECT : projectConfig.load();
     return {
-      home: homeConfig.read(),
-      project: projectConfig.path === homeConfig.path ? {} : projectConfig.read(),
+      home: homeConfig.load(),
+      project,
+      trusted: project !== NO_PROJECT && trusted.includes(projectConfig.path, project.sha256),
       login: login !== null && isCurrent(login, Date.now()) ? login : null,
     };
   };
@@ -56,11 +60,13 @@ export function createProfiles({ home, directory, env, secrets, log }: ProfilesO
     const files = readFiles();
     if (last !== null && sameFiles(files, last.files)) return last.merged;
     const layers = [
-      { path: homeConfig.path, content: files.home },
-      { path: projectConfig.path, content: files.project },
-    ];
+      { layer: "home", path: homeConfig.path, content: files.home.content },
+      { layer: "project", path: projectConfig.path, content: files.project.content },
+    ] as const;
     const settings = mergeLayers(layers, log);
-    const merged = mergeProfiles({ settings, login: files.login, env, globals }, log);
+    const projectFile = { path: projectConfig.path, trusted: files.trusted };
+    const { login } = files;
+    const merged = mergeProfiles({ settings, projectFile, login, env, globals }, log);
     last = { files, merged };
     return merged;
   };
@@ -83,13 +89,19 @@ export function createProfiles({ home, directory, env, secrets, log }: ProfilesO
   };
 }
 
-type Files = { home: JsonObject; project: JsonObject; login: Login | null };
+type Files = { home: LoadedConfig; project: LoadedConfig; trusted: boolean; login: Login | null };
+
+/** Where the engine runs in the home folder. */
+const NO_PROJECT: LoadedConfig = { content: {}, sha256: "" };
 
 const sameFiles = (one: Files, other: Files): boolean =>
-  one.home === other.home && one.project === other.project && one.login === other.login;
+  one.home === other.home &&
+  one.project === other.project &&
+  one.trusted === other.trusted &&
+  one.login === other.login;
 
 /** Where only a key is given: the model of the built-in profile that takes such keys. */
-function withModel(profile: ConfiguredProfile): ConfiguredProfile {
+function withModel(profile: LayeredProfile): LayeredProfile {
   if (profile.provider !== "auto" || profile.model !== "") return profile;
   const [, builtin = ""] =
     PROFILE_OF_KEYS.find(([prefix]) => profile.apiKey.startsWith(prefix)) ?? [];

@@ -12,9 +12,9 @@ import { messagesSampling, outputTokens } from "./catalog.ts";
 import { isBlank, sendable } from "./conversation.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { protocolFailure, replyFailure } from "./failures.ts";
-import { CallIds, toolCall } from "./tool-call.ts";
+import type { ReplyCalls } from "./tool-call.ts";
 import { endpointFetch, SDK_TIMEOUT_MS } from "./transport.ts";
-import { countOf, isRecord, listOf, textOf } from "./wire.ts";
+import { countOf, isRecord, listOf, stopReasonOf, textOf } from "./wire.ts";
 
 /** Marks reasoning that this protocol made, whoever serves it. */
 const PROVIDER = "anthropic";
@@ -24,7 +24,7 @@ const CACHED = { cache_control: { type: "ephemeral" as const } };
 export function openAnthropic(endpoint: Endpoint): Model {
   return createModel(endpoint, {
     body: (request) => messagesBody(endpoint, request),
-    reply: (request) => new MessagesReply(endpoint, request.messages),
+    reply: (calls) => new MessagesReply(endpoint, calls),
     post: anthropicPost(endpoint),
   });
 }
@@ -182,8 +182,8 @@ type Block = {
   thinking?: unknown;
   signature?: unknown;
   data?: unknown;
-  id?: string;
-  name?: string;
+  id?: unknown;
+  name?: unknown;
   input?: unknown;
 };
 type WireUsage = {
@@ -202,11 +202,10 @@ class MessagesReply implements ReplyReader {
   private stopReason = "";
   private readonly usage: WireUsage = {};
   private readonly blocks = new Map<number, OpenBlock>();
-  private ids: CallIds | null = null;
 
   constructor(
     private readonly endpoint: Endpoint,
-    private readonly messages: readonly Message[],
+    private readonly calls: ReplyCalls,
   ) {}
 
   event(data: string, events: ModelEvent[]): void {
@@ -228,7 +227,7 @@ class MessagesReply implements ReplyReader {
         break;
       case "message_delta":
         this.count(event.usage);
-        this.stopReason = textOf(event.delta?.stop_reason) || this.stopReason;
+        this.stopReason = stopReasonOf(event.delta?.stop_reason) || this.stopReason;
         break;
       case "message_stop":
         this.state = "over";
@@ -248,7 +247,7 @@ class MessagesReply implements ReplyReader {
       this.stop(index, events);
     });
     this.count(isRecord(body.usage) ? body.usage : null);
-    this.stopReason = textOf(body.stop_reason);
+    this.stopReason = stopReasonOf(body.stop_reason);
   }
 
   private start(index: number, block: Block, events: ModelEvent[]): void {
@@ -256,6 +255,7 @@ class MessagesReply implements ReplyReader {
       this.text(block.text, events);
       return;
     }
+    if (block.type === "tool_use") this.calls.begin();
     const open = { block, text: "", signature: textOf(block.signature) };
     this.blocks.set(index, open);
     if (block.type === "thinking") this.thought(open, block.thinking, events);
@@ -299,11 +299,9 @@ class MessagesReply implements ReplyReader {
         block: { provider: PROVIDER, text: "", signature: textOf(block.data), redacted: true },
       });
     if (block.type === "tool_use") {
-      this.ids ??= new CallIds(this.messages);
-      const id = this.ids.take(block.id);
       // Servers that do not stream the input send it with the block's start.
       const input = text || textOf(block.input) || JSON.stringify(block.input ?? {});
-      events.push({ type: "tool_call", call: toolCall(id, textOf(block.name), input) });
+      events.push({ type: "tool_call", call: this.calls.whole(block.id, block.name, input) });
     }
   }
 
@@ -327,7 +325,7 @@ function usageOf(usage: WireUsage): Usage {
   const cacheReadTokens = countOf(usage.cache_read_input_tokens);
   const cacheWriteTokens = countOf(usage.cache_creation_input_tokens);
   return {
-    inputTokens: countOf(usage.input_tokens) + cacheReadTokens + cacheWriteTokens,
+    inputTokens: countOf(countOf(usage.input_tokens) + cacheReadTokens + cacheWriteTokens),
     outputTokens: countOf(usage.output_tokens),
     thinkingTokens: countOf(usage.output_tokens_details?.thinking_tokens),
     cacheReadTokens,

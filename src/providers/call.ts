@@ -18,19 +18,23 @@ import {
   requestFailure,
   timeoutFailure,
 } from "./failures.ts";
+import { CallIds, ReplyCalls } from "./tool-call.ts";
 import { Watchdog } from "./watchdog.ts";
+import { isDeeper } from "./wire.ts";
 
-/** A whole reply with its framing; a streamed token takes some 250 bytes. */
+/** A whole reply with its framing, however long it goes on; a streamed token takes some 250 bytes. */
 const REPLY_BYTES_MAX = 64 * 1024 * 1024;
 /** One streamed event; the longest holds a whole reply once more. */
 const EVENT_CHARS_MAX = 16 * 1024 * 1024;
+/** Arguments of a tool call may stand in it, which have a limit of their own. */
+const REPLY_LEVELS_MAX = 200;
 /** How long counts are waited for, at most, when the reply itself is whole. */
 const COUNTS_MS_MAX = 5_000;
 
 /** How a protocol puts a request and understands a reply. */
 export type Dialect = {
   body(request: ModelRequest): object;
-  reply(request: ModelRequest): ReplyReader;
+  reply(calls: ReplyCalls): ReplyReader;
   /** Sends a body through the SDK; rejects for any answer that is not 2xx. */
   post(body: object, signal: AbortSignal): Promise<Response>;
 };
@@ -57,15 +61,16 @@ type Wire = {
   explain(caught: unknown): EngineError;
 };
 
-/** Its calls share the SDK's client and nothing else. */
+/** Its calls share the SDK's client and which ids are taken, and nothing else. */
 export function createModel(endpoint: Endpoint, dialect: Dialect): Model {
   const closing = new AbortController();
+  const ids = new CallIds();
   return {
     provider: endpoint.provider,
     name: endpoint.model,
     sees: endpoint.sees,
     callsTools: endpoint.profile.supportsTools,
-    stream: (request, signal) => call(endpoint, dialect, request, [signal, closing.signal]),
+    stream: (request, signal) => call(endpoint, dialect, ids, request, [signal, closing.signal]),
     close: () => closing.abort(new EngineError("cancelled", "The session was closed")),
   };
 }
@@ -73,6 +78,7 @@ export function createModel(endpoint: Endpoint, dialect: Dialect): Model {
 async function* call(
   endpoint: Endpoint,
   dialect: Dialect,
+  ids: CallIds,
   request: ModelRequest,
   stops: readonly AbortSignal[],
 ): AsyncGenerator<ModelEvent> {
@@ -95,7 +101,8 @@ async function* call(
   );
   try {
     if (stopped) throw stopReason(stops);
-    const reply = dialect.reply(request);
+    ids.remember(request.messages);
+    const reply = dialect.reply(new ReplyCalls(ids, failing));
     watchdog.wait(deadlines.firstByteMs);
     const response = await dialect
       .post(dialect.body(request), upstream.signal)
@@ -155,7 +162,7 @@ async function* streamedReply(response: Response, wire: Wire): AsyncGenerator<Mo
       take(bytes, batch);
     } catch (caught) {
       // A reply that is whole stays whole, whatever follows it.
-      if (reply.state === "open") failure = tooLongOr(caught, failing);
+      if (reply.state === "open") failure = replyFault(caught, failing);
     }
     // What came before the failure was said all the same.
     yield batch;
@@ -172,23 +179,33 @@ async function* streamedReply(response: Response, wire: Wire): AsyncGenerator<Mo
   yield last;
 }
 
-const tooLongOr = (caught: unknown, failing: Failing): unknown =>
-  caught instanceof SseTooLong
-    ? protocolFailure(`sent too much: ${caught.message}`, failing)
-    : caught;
+/** What stopped the reading of a reply: what its provider reported, or what it should not have sent. */
+function replyFault(caught: unknown, failing: Failing): EngineError {
+  if (caught instanceof EngineError) return caught;
+  if (caught instanceof SseTooLong)
+    return protocolFailure(`sent too much: ${caught.message}`, failing);
+  const cause = caught instanceof Error ? caught : undefined;
+  return protocolFailure("sent a reply of no known shape", failing, cause);
+}
 
 /** The events of a reply that was sent in one piece. */
 async function* wholeReply(response: Response, wire: Wire): AsyncGenerator<ModelEvent[]> {
   const chunks: Uint8Array[] = [];
   for await (const bytes of pieces(response, wire)) if (bytes !== null) chunks.push(bytes);
   const batch: ModelEvent[] = [];
-  wire.reply.whole(parseReply(Buffer.concat(chunks).toString(), wire.failing), batch);
+  try {
+    wire.reply.whole(parseReply(Buffer.concat(chunks).toString(), wire.failing), batch);
+  } catch (caught) {
+    throw replyFault(caught, wire.failing);
+  }
   wire.reply.finish(batch);
   yield withOneText(batch);
 }
 
 /** JSON that a provider sent. */
 export function parseReply(text: string, failing: Failing): unknown {
+  if (isDeeper(text, REPLY_LEVELS_MAX))
+    throw protocolFailure(`sent data more than ${REPLY_LEVELS_MAX} levels deep`, failing);
   try {
     return JSON.parse(text);
   } catch (caught) {

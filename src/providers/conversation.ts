@@ -1,8 +1,11 @@
-/** What every provider wants of a conversation: nothing empty, no images for a blind model. */
+/** What every provider wants of a conversation: nothing empty, legal names, no images for a blind model. */
 import type { Message } from "../domain/messages.ts";
 
 const NO_TEXT = "(empty message)";
 const NO_OUTPUT = "(no output)";
+const NO_NAME = "unnamed";
+/** Providers take no longer name of a tool. */
+const TOOL_NAME_CHARS_MAX = 64;
 const UNSEEN = "(An image was here. This model cannot see images.)";
 
 /** The conversation with every message fit to be sent; what has nothing to say is left out. */
@@ -11,7 +14,11 @@ export function sendable(messages: readonly Message[], sees: boolean): Message[]
 }
 
 function fit(message: Message, sees: boolean): Message {
-  if (message.role === "assistant") return message;
+  if (message.role === "assistant")
+    return {
+      ...message,
+      toolCalls: message.toolCalls.map((call) => ({ ...call, name: legalName(call.name) })),
+    };
   if (message.role === "tool")
     return isBlank(message.output) ? { ...message, output: NO_OUTPUT } : message;
   const images = sees ? message.images : [];
@@ -20,6 +27,10 @@ function fit(message: Message, sees: boolean): Message {
   if (lines.length + images.length === 0) lines.push(NO_TEXT);
   return { ...message, images, text: lines.join("\n") };
 }
+
+/** A model may have called what no tool can be called, and its call still stands there. */
+const legalName = (name: string): string =>
+  name.replaceAll(/[^A-Za-z0-9_-]/g, "_").slice(0, TOOL_NAME_CHARS_MAX) || NO_NAME;
 
 /** A reply that was cut before its first word; its reasoning alone is refused. */
 const isVoid = (message: Message): boolean =>

@@ -50,8 +50,8 @@ export function replyFailure(body: unknown, failing: Failing): EngineError {
 }
 
 /** The provider sent something that its protocol does not know, or too much of it. */
-export const protocolFailure = (what: string, failing: Failing): EngineError =>
-  engineError("internal", what, failing, {});
+export const protocolFailure = (what: string, failing: Failing, cause?: Error): EngineError =>
+  engineError("internal", what, failing, { cause });
 
 /** The provider was silent for too long. */
 export const timeoutFailure = (what: string, failing: Failing): EngineError =>
@@ -198,7 +198,10 @@ function engineError(
   options: Omit<EngineErrorOptions, "cause"> & { cause?: Error },
 ): EngineError {
   const { cause, ...rest } = options;
-  const message = maskSecrets(`${provider} ${words}`.replaceAll(/\s+/g, " ").trim(), secrets);
+  const message = maskSecrets(
+    `${provider} ${words}`.replaceAll(/[\s\p{C}]+/gu, " ").trim(),
+    secrets,
+  );
   return new EngineError(fault, cut(message, MESSAGE_CHARS_MAX), {
     ...rest,
     cause: cause && maskedCause(cause, secrets),

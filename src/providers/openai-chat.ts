@@ -20,13 +20,13 @@ import { dataUrl, isBlank, sendable } from "./conversation.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { protocolFailure, replyFailure } from "./failures.ts";
 import { openAiPost } from "./openai-client.ts";
-import { CallIds, toolCall } from "./tool-call.ts";
-import { countOf, isRecord, listOf, textOf } from "./wire.ts";
+import type { ReplyCalls } from "./tool-call.ts";
+import { countOf, isRecord, listOf, stopReasonOf, textOf } from "./wire.ts";
 
 export function openChat(endpoint: Endpoint): Model {
   return createModel(endpoint, {
     body: (request) => chatBody(endpoint, request),
-    reply: (request) => new ChatReply(endpoint, request.messages),
+    reply: (calls) => new ChatReply(endpoint, calls),
     post: openAiPost(endpoint, "/chat/completions"),
   });
 }
@@ -165,12 +165,12 @@ class ChatReply implements ReplyReader {
   private stopReason = "";
   private usage: Usage = NO_USAGE;
   private thought = "";
-  private readonly calls: OpenCall[] = [];
+  private readonly openCalls: OpenCall[] = [];
   private readonly callsByIndex = new Map<number, OpenCall>();
 
   constructor(
     private readonly endpoint: Endpoint,
-    private readonly messages: readonly Message[],
+    private readonly calls: ReplyCalls,
   ) {}
 
   event(data: string, events: ModelEvent[]): void {
@@ -194,7 +194,7 @@ class ChatReply implements ReplyReader {
     const delta = choice.delta ?? choice.message;
     if (delta) this.delta(delta, events);
     if (choice.finish_reason || choice.message) {
-      this.stopReason = textOf(choice.finish_reason);
+      this.stopReason = stopReasonOf(choice.finish_reason);
       this.state = "whole";
     }
   }
@@ -240,14 +240,17 @@ class ChatReply implements ReplyReader {
     const { index } = delta;
     const id = textOf(delta.id);
     const name = textOf(delta.function?.name);
-    const known = index === undefined ? this.calls.at(-1) : this.callsByIndex.get(index);
+    const known = index === undefined ? this.openCalls.at(-1) : this.callsByIndex.get(index);
     // Some servers number all calls of a reply 0, or not at all: a new id is a new call.
     const isNew =
       !known ||
       (id !== "" && known.id !== "" && known.id !== id) ||
       (index === undefined && id === "" && name !== "");
     const call = isNew ? { id: "", name: "", arguments: "", extra: undefined } : known;
-    if (isNew) this.calls.push(call);
+    if (isNew) {
+      this.calls.begin();
+      this.openCalls.push(call);
+    }
     if (index !== undefined) this.callsByIndex.set(index, call);
     call.id ||= id;
     call.name ||= name;
@@ -259,9 +262,8 @@ class ChatReply implements ReplyReader {
   finish(events: ModelEvent[]): void {
     const { provider } = this.endpoint;
     this.endThought(events);
-    const ids = new CallIds(this.messages);
-    for (const { id, name, arguments: text, extra } of this.calls) {
-      const call = toolCall(ids.take(id), name, text);
+    for (const { id, name, arguments: text, extra } of this.openCalls) {
+      const call = this.calls.whole(id, name, text);
       if (extra) {
         const signature = JSON.stringify({
           call: call.id,
@@ -272,7 +274,7 @@ class ChatReply implements ReplyReader {
       }
       events.push({ type: "tool_call", call });
     }
-    const stopReason = this.stopReason || (this.calls.length > 0 ? "tool_calls" : "stop");
+    const stopReason = this.stopReason || this.calls.stopReason;
     events.push({ type: "finish", stopReason, usage: this.usage });
   }
 }

@@ -18,8 +18,8 @@ import { dataUrl, isBlank, sendable } from "./conversation.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { cutFailure, replyFailure } from "./failures.ts";
 import { openAiPost } from "./openai-client.ts";
-import { CallIds, toolCall } from "./tool-call.ts";
-import { countOf, isRecord, listOf, textOf } from "./wire.ts";
+import type { ReplyCalls } from "./tool-call.ts";
+import { countOf, isRecord, listOf, stopReasonOf, textOf } from "./wire.ts";
 
 /** Marks reasoning that this protocol made, whoever serves it. */
 const PROVIDER = "openai_responses";
@@ -29,7 +29,7 @@ const NO_INSTRUCTIONS = "You are a helpful assistant.";
 export function openResponses(endpoint: Endpoint): Model {
   return createModel(endpoint, {
     body: (request) => responsesBody(endpoint, request),
-    reply: (request) => new ResponsesReply(endpoint, request.messages),
+    reply: (calls) => new ResponsesReply(endpoint, calls),
     post: openAiPost(endpoint, "/responses"),
   });
 }
@@ -148,14 +148,12 @@ class ResponsesReply implements ReplyReader {
   private usage: Usage = NO_USAGE;
   private hasText = false;
   private hasThought = false;
-  private calls = 0;
   /** Items that were told already; the last event has them all once more. */
   private readonly told = new Set<string>();
-  private ids: CallIds | null = null;
 
   constructor(
     private readonly endpoint: Endpoint,
-    private readonly messages: readonly Message[],
+    private readonly calls: ReplyCalls,
   ) {}
 
   event(data: string, events: ModelEvent[]): void {
@@ -228,9 +226,8 @@ class ResponsesReply implements ReplyReader {
   }
 
   private call(item: Item, events: ModelEvent[]): void {
-    this.ids ??= new CallIds(this.messages);
-    this.calls++;
-    const call = toolCall(this.ids.take(item.call_id), textOf(item.name), textOf(item.arguments));
+    this.calls.begin();
+    const call = this.calls.whole(item.call_id, item.name, textOf(item.arguments));
     events.push({ type: "tool_call", call });
   }
 
@@ -254,7 +251,7 @@ class ResponsesReply implements ReplyReader {
     const { failing } = this.endpoint;
     if (response.error || response.status === "failed") throw replyFailure(response, failing);
     if (response.status !== "completed" && response.status !== "incomplete")
-      throw cutFailure(`ended its reply as '${response.status}'`, failing);
+      throw cutFailure(`ended its reply as '${textOf(response.status)}'`, failing);
     for (const item of listOf(response.output)) this.item(item, events);
     const { usage } = response;
     this.usage = {
@@ -264,13 +261,13 @@ class ResponsesReply implements ReplyReader {
       cacheReadTokens: countOf(usage?.input_tokens_details?.cached_tokens),
       cacheWriteTokens: countOf(usage?.input_tokens_details?.cache_write_tokens),
     };
-    this.stopReason = textOf(response.incomplete_details?.reason);
+    this.stopReason = stopReasonOf(response.incomplete_details?.reason);
     this.state = "over";
   }
 
   /** The protocol has a word only for a reply that stopped early; the others are chat's. */
   finish(events: ModelEvent[]): void {
-    const stopReason = this.stopReason || (this.calls > 0 ? "tool_calls" : "stop");
+    const stopReason = this.stopReason || this.calls.stopReason;
     events.push({ type: "finish", stopReason, usage: this.usage });
   }
 }

@@ -4,20 +4,16 @@ import type { Profile } from "../domain/profile.ts";
 import { VENDORS, type VendorName } from "./catalog.ts";
 import { DEFAULT_DEADLINES, type Deadlines, resolveEndpoint } from "./endpoint.ts";
 
-export type ModelOptions = { deadlines: Deadlines };
-
-export const DEFAULT_MODEL_OPTIONS: ModelOptions = { deadlines: DEFAULT_DEADLINES };
-
 /**
  * Nothing is sent yet. A profile that cannot work throws EngineError, which names what to set.
  * A protocol and its SDK are loaded with the first profile that speaks it.
  */
 export async function openModel(
   profile: Profile,
-  options: ModelOptions = DEFAULT_MODEL_OPTIONS,
+  { deadlines }: { deadlines: Deadlines } = { deadlines: DEFAULT_DEADLINES },
 ): Promise<Model> {
   if (profile.provider === "offline") return (await import("./offline.ts")).openOffline(profile);
-  const endpoint = resolveEndpoint(profile, options.deadlines);
+  const endpoint = resolveEndpoint(profile, deadlines);
   switch (endpoint.protocol) {
     case "chat":
       return (await PROTOCOLS.chat()).openChat(endpoint);

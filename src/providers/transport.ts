@@ -1,8 +1,9 @@
 /** The `fetch` under an SDK: what goes out is what the endpoint says, and no wait or answer is the runtime's. */
 import type { Endpoint } from "./endpoint.ts";
+import { TIMER_MS_MAX } from "./watchdog.ts";
 
 /** The longest that an SDK can wait: the limits are ours, see `watchdog.ts`. */
-export const SDK_TIMEOUT_MS = 2 ** 31 - 1;
+export const SDK_TIMEOUT_MS = TIMER_MS_MAX;
 /** An error page is read up to here. */
 const ERROR_BYTES_MAX = 65_536;
 

@@ -17,6 +17,7 @@ test("everything hangs on the home that is passed in", () => {
     openaiLogin: "/home/ann/.kollab/oauth/openai.json",
     projects: "/home/ann/.kollab/projects",
     engineDir: "/home/ann/.kollab/engine",
+    engineFile: "/home/ann/.kollab/engine/engine.json",
   });
   expect(projectConfigPath("/srv/app")).toBe("/srv/app/.kollab/config.json");
 });

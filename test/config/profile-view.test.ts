@@ -54,6 +54,8 @@ test("the key is nowhere, and headers that may hold one are redacted", () => {
     "Client-Secret",
     "Password",
     "ChatGPT-Account-Id",
+    "X-Auth",
+    "auth",
   ];
   const extraHeaders = {
     ...Object.fromEntries(names.map((name) => [name, "sk-secret"])),
@@ -65,6 +67,26 @@ test("the key is nowhere, and headers that may hold one are redacted", () => {
     originator: "kollabor",
   });
   expect(JSON.stringify(view)).not.toContain("sk-secret");
+});
+
+test.each([
+  ["https://x/v1", "https://x/v1"],
+  ["localhost:1234/v1", "localhost:1234/v1"],
+  ["https://api.example/@cf/v1", "https://api.example/@cf/v1"],
+  ["https://user:sk-secret@x:8443/v1", "https://[redacted]@x:8443/v1"],
+  ["https://sk-secret@x/", "https://[redacted]@x/"],
+  ["https:\\\\u:sk-secret@x", "https://[redacted]@x/"],
+  ["ht\ttps://u:sk-secret@x/", "https://[redacted]@x/"],
+  ["https://u:sk-/secret@x/", "[redacted]"],
+  ["u:sk-secret@x", "[redacted]"],
+  [
+    "https://x/v1?api_key=sk-secret&v=1&api_key=sk-secret",
+    "https://x/v1?api_key=[redacted]&v=[redacted]&api_key=[redacted]",
+  ],
+  ["https://x/v1?sk-secret", "https://x/v1?[redacted]"],
+  ["https://x/v1#sk-secret", "https://x/v1"],
+])("credentials in the address %j are not shown", (baseUrl, shown) => {
+  expect(describeProfile(profileOf({ baseUrl })).base_url).toBe(shown);
 });
 
 test.each([

@@ -118,6 +118,8 @@ test("every field of an entry is read, and what is not there has its default", (
     authType: "key",
     description: "mine",
     builtin: false,
+    layer: "home",
+    withheld: null,
   });
   expect(profiles.get("bare")).toEqual({
     name: "bare",
@@ -138,6 +140,8 @@ test("every field of an entry is read, and what is not there has its default", (
     authType: "",
     description: "",
     builtin: false,
+    layer: "home",
+    withheld: null,
   });
   expect(profiles.get("nobody")).toBeNull();
 });

@@ -110,33 +110,46 @@ describe.each(PROTOCOLS)("$protocol", ({ protocol, provider }) => {
     expect(body.max_tokens ?? body.max_output_tokens).toBe(3);
   });
 
-  test("arguments that are no JSON object are passed on as they came", async () => {
-    fake.reply({ steps: [{ call: "read", input: '{"path": ', id: "call_1" }] });
-    expect((await eventsOf(await open()))[0]).toEqual({
-      type: "tool_call",
-      call: { ...toolCall("call_1", "read"), invalidInput: '{"path": ' },
-    });
+  test("a provider's word for the end of its reply is kept short and printable", async () => {
+    fake.reply({ stopReason: `odd\u001b[2J\u0000${"x".repeat(1000)}` });
+    const last = (await eventsOf(await open())).at(-1);
+    // Responses has a word only for a reply that stopped early.
+    const word = protocol === "responses" ? expect.any(String) : `odd[2J${"x".repeat(92)}`;
+    expect(last).toMatchObject({ type: "finish", stopReason: word });
   });
 
-  test("a call without an id, or with one that was used before, gets a new one", async () => {
-    fake.reply({
-      steps: [
-        { call: "list", id: null },
-        { call: "list", id: "call_0" },
-      ],
+  test("what is no count of tokens counts as none", async () => {
+    for (const wrong of [-5, 1.5, 2 ** 60]) {
+      fake.reply({ usage: { input: wrong, output: wrong, thinking: wrong } });
+      expect((await eventsOf(await open())).at(-1)).toMatchObject({
+        usage: { inputTokens: 0, outputTokens: 0, thinkingTokens: 0 },
+      });
+    }
+  });
+
+  test("data nested too deep to be worked with is refused", async () => {
+    const deep = `${"[".repeat(60_000)}${"]".repeat(60_000)}`;
+    fake.reply({ raw: [`data: {"type":"error","error":${deep}}\n\n`] });
+    const { error } = await failureOf(await open());
+    expect([error.code, error.retryable]).toEqual(["internal", false]);
+    expect(error.message).toContain("200 levels deep");
+  });
+
+  test("a reply of no known shape is a failure with a name", async () => {
+    const odd = {
+      chat: { choices: [{ message: { tool_calls: [null] } }] },
+      responses: { status: "completed", output: [null] },
+      messages: { content: [null] },
+    }[protocol];
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: () => Response.json(odd),
     });
-    const history = [
-      user("list"),
-      assistant("", { toolCalls: [toolCall("call_0", "list")] }),
-      tool("call_0", "a"),
-    ];
-    const events = await eventsOf(await open(), requestOf(history));
-    const ids = events.flatMap((event) => (event.type === "tool_call" ? [event.call.id] : []));
-    expect(ids).toEqual([
-      expect.stringMatching(/^call_.{16}$/),
-      expect.stringMatching(/^call_.{16}$/),
-    ]);
-    expect(new Set(ids).size).toBe(2);
+    const { error } = await failureOf(await open({ baseUrl: server.url.href, streaming: false }));
+    expect([error.code, error.retryable]).toEqual(["internal", false]);
+    expect(error.message).toContain("sent a reply of no known shape");
+    await server.stop(true);
   });
 
   test("a whole conversation is put so that strict providers take it", async () => {
@@ -372,7 +385,7 @@ describe.each(PROTOCOLS)("$protocol", ({ protocol, provider }) => {
         steps: [
           { text: "x" },
           { wait: gate.promise },
-          { call: `tool_${place}`, input: { place }, id: "call_same" },
+          { call: `tool_${place}`, input: { place }, id: `call_${place}` },
         ],
         usage: { output: 100 + place },
       };
@@ -389,7 +402,7 @@ describe.each(PROTOCOLS)("$protocol", ({ protocol, provider }) => {
       const call = events.find(({ type }) => type === "tool_call");
       expect(call).toEqual({
         type: "tool_call",
-        call: toolCall("call_same", `tool_${place}`, { place }),
+        call: toolCall(`call_${place}`, `tool_${place}`, { place }),
       });
       expect(events.at(-1)).toMatchObject({ usage: { outputTokens: 100 + place } });
     });

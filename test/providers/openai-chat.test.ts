@@ -105,6 +105,28 @@ test("an old version of Azure is not asked for counts", async () => {
   expect(fake.requests.at(-1)?.body.stream_options).toEqual({ include_usage: true });
 });
 
+test("a chunk of no known shape is a failure with a name, after what was said before it", async () => {
+  fake.reply({
+    raw: [choice({ content: "a" }), data({ choices: [{ delta: { tool_calls: [null] } }] })],
+  });
+  const { error, events } = await failureOf(await open());
+  expect(textOf(events)).toBe("a");
+  expect([error.code, error.message]).toEqual([
+    "internal",
+    "custom sent a reply of no known shape",
+  ]);
+});
+
+test("a reply that never ends is given up at its limit", async () => {
+  const frame = choice({ content: "x".repeat(1024 * 1024) });
+  fake.reply({ raw: Array.from({ length: 65 }, () => frame) });
+  // With patience: a busy machine may need a while for so much.
+  const model = await openModel(profileOf({ provider: "custom", baseUrl: fake.baseUrl("chat") }));
+  const { error } = await failureOf(model);
+  expect([error.code, error.retryable]).toEqual(["internal", false]);
+  expect(error.message).toContain("sent more than 67108864 bytes");
+});
+
 test("calls that are all numbered 0 are told apart by their ids", async () => {
   const events = await replyTo({
     raw: [
