@@ -1,6 +1,9 @@
 /** argv → command; nothing else. Commands are loaded when they are called, so that each starts fast. */
 import type { Command } from "./cli/command.ts";
 
+/** As the user has it: what is set below would make an `npm install` of a tool leave things out. */
+const environment = { ...process.env };
+
 // The router asks for it when it is loaded, and a compiled executable says "development".
 Bun.env.NODE_ENV ??= "production";
 
@@ -19,7 +22,7 @@ const COMMANDS: Record<string, { summary: string; load(): Promise<{ command: Com
 async function main(argv: string[]): Promise<number> {
   const [name = "", ...args] = argv.map((arg) => (arg === "--version" ? "version" : arg));
   const asksForHelp = name === "help" || name === "--help" || name === "-h";
-  const wanted = COMMANDS[asksForHelp ? (args[0] ?? "") : name];
+  const wanted = findCommand(asksForHelp ? (args[0] ?? "") : name);
   if (!wanted) {
     const text = helpText();
     if (asksForHelp && args.length === 0) console.log(text);
@@ -31,8 +34,10 @@ async function main(argv: string[]): Promise<number> {
     console.log(command.help);
     return 0;
   }
-  return command.run(args);
+  return command.run(args, environment);
 }
+
+const findCommand = (name: string) => (Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined);
 
 function helpText(): string {
   const lines = Object.entries(COMMANDS).map(

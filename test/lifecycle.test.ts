@@ -23,9 +23,12 @@ import {
 import { type Json, readSse, type SseEvent, typesOf } from "./support/sse.ts";
 import { type TemporaryFolder, temporaryFolder } from "./support/temporary-folder.ts";
 
+const MAIN = join(import.meta.dir, "../src/main.ts");
+
 let folder: TemporaryFolder;
 let at: ProcessOptions;
 let tokenFile: string;
+let engineFile: string;
 const running: EngineProcess[] = [];
 beforeEach(() => {
   folder = temporaryFolder();
@@ -33,6 +36,7 @@ beforeEach(() => {
   at = { home: join(root, "home"), cwd: join(root, "project") };
   for (const each of [at.home, at.cwd]) mkdirSync(each);
   tokenFile = join(at.home, ".kollab/engine.token");
+  engineFile = join(at.home, ".kollab/engine/engine.json");
 });
 afterEach(async () => {
   for (const each of running.splice(0)) {
@@ -70,6 +74,14 @@ const complaint = (text: string) => ({
   stderr: expect.stringMatching(new RegExp(`^kollab-engine: [^\\n]*${text}[^\\n]*\\n$`)),
 });
 
+/** All that stands in the files of a folder; empty where there is none yet. */
+const logged = (logs: string): string =>
+  existsSync(logs)
+    ? readdirSync(logs)
+        .map((name) => readFileSync(join(logs, name), "utf8"))
+        .join("")
+    : "";
+
 /** The log is opened a moment after READY. */
 async function appeared(path: string): Promise<void> {
   for (let tries = 0; tries < 400 && !existsSync(path); tries++) await Bun.sleep(5);
@@ -85,7 +97,7 @@ describe("serve", () => {
     expect(statSync(tokenFile).mode & 0o777).toBe(0o600);
     expect(statSync(join(at.home, ".kollab/engine")).mode & 0o777).toBe(0o700);
     const logs = join(at.home, ".kollab/projects", at.cwd.slice(1).replaceAll("/", "_"), "logs");
-    await appeared(logs);
+    await until("the log is written", () => logged(logs) !== "");
     const [log, ...others] = readdirSync(logs);
     expect(others).toEqual([]);
     expect(log).toMatch(/^kollab-engine-\d{8}-\d{4}\.log$/);
@@ -93,6 +105,7 @@ describe("serve", () => {
     const lines = readFileSync(join(logs, log ?? ""), "utf8");
     expect(lines).toContain("engine ready");
     expect(lines).not.toContain(readFileSync(tokenFile, "utf8"));
+    expect(existsSync(engineFile)).toBe(true);
     engine.kill("SIGTERM");
     expect(await engine.ended).toEqual({
       code: 0,
@@ -100,6 +113,7 @@ describe("serve", () => {
       stdout: `READY:${engine.port}\n`,
       stderr: "",
     });
+    expect(existsSync(engineFile)).toBe(false);
     // Its clients may find it again: the file stays, and the next start writes another token.
     const before = readFileSync(tokenFile, "utf8");
     await start();
@@ -200,14 +214,14 @@ describe("serve", () => {
       }),
     );
     expect(readdirSync(at.home)).toEqual([]);
-  });
+  }, 30_000);
 
   test("keeps its data where --data-dir says", async () => {
     const data = join(at.cwd, "data");
     const engine = await start({ args: ["--port", "0", "--data-dir", data] });
     await engine.call("POST", "/sessions", { session_id: "here" });
     expect(readdirSync(data)).toContain("engine.db");
-    expect(readdirSync(join(at.home, ".kollab"))).not.toContain("engine");
+    expect(readdirSync(join(at.home, ".kollab/engine"))).toEqual(["engine.json"]);
     engine.kill("SIGTERM");
     await engine.ended;
     const next = await start({ args: ["--port", "0", "--data-dir", data] });
@@ -251,6 +265,35 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
     const after = await next.call("POST", "/sessions/busy/message", { content: "say hi" });
     expect(typesOf(await Array.fromAsync(readSse(after))).at(-1)).toBe("turn_complete");
   }, 30_000);
+});
+
+test("commands that tools run get no NODE_ENV that the user has not set", async () => {
+  const engine = await start();
+  const body = { session_id: "s", approval_mode: "trust_all" };
+  expect((await engine.call("POST", "/sessions", body)).status).toBe(200);
+  const content = "run `echo environment is $" + "{NODE_ENV-not set}`";
+  const message = await engine.call("POST", "/sessions/s/message", { content });
+  const events = await Array.fromAsync(readSse(message));
+  const result = events.find(({ event }) => event.type === "tool_result");
+  expect(result?.event.output).toContain("environment is not set");
+});
+
+test("a watcher ends with the engine that it watches", async () => {
+  const child = Bun.spawn([process.execPath, "run", "--watch", MAIN, "serve", "--port", "0"], {
+    cwd: at.cwd,
+    env: { PATH: process.env.PATH ?? "", HOME: at.home },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    expect((await reader.read()).value).toStartWith("READY:");
+    child.kill("SIGINT");
+    expect(await child.exited).toBe(0);
+    expect(existsSync(engineFile)).toBe(false);
+  } finally {
+    child.kill("SIGKILL");
+    await reader.cancel();
+  }
 });
 
 test("an engine that does nothing stops at once", async () => {
@@ -358,7 +401,11 @@ describe("the command line", () => {
   test("with an unknown command says so, prints the help and fails", async () => {
     const ended = await runCommand(["fly"], at);
     expect(ended).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("'fly'") });
-    expect((await runCommand(["constructor"], at)).code).toBe(1);
+    for (const name of ["constructor", "toString", "__proto__"])
+      expect(await runCommand([name], at)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining(`Unknown command '${name}'`),
+      });
   });
 
   test.each([["help"], ["--help"], ["-h"]])("prints the help for %s", async (word) => {

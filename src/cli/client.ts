@@ -1,13 +1,21 @@
 /** The engine's API as the commands use it, and the engine that runs already as one to talk to. */
 import { readFile } from "node:fs/promises";
+import { findEngineUrl } from "../config/engine-file.ts";
 import { kollabPaths } from "../config/paths.ts";
 import { EngineError, type ErrorCode } from "../domain/errors.ts";
 import type { Seq } from "../domain/ids.ts";
 
-export const ENGINE_URL = "http://127.0.0.1:7433";
-/** What can be such an address. */
-export const isEngineUrl = (text: string): boolean =>
-  /^https?:$/.test(URL.parse(text)?.protocol ?? "");
+/** Why no engine can be talked to at an address that the user gave; null: it may be tried. */
+export function addressProblem(text: string): string | null {
+  const { protocol, hostname } = URL.parse(text) ?? {};
+  if (protocol === "https:") return null;
+  if (protocol !== "http:" || !hostname) return `--url is an http address, not '${text}'`;
+  if (LOOPBACK.test(hostname)) return null;
+  return `--url ${text} would show the token to the network: to another machine only https is used`;
+}
+
+/** As a parsed URL has it: every way to write such an address ends in one of these. */
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 const CALL_TIMEOUT_MS = 30_000;
 /** What is read of an answer that says what is wrong. */
@@ -41,12 +49,16 @@ export async function call<Reply>(
   return (await response.json()) as Reply;
 }
 
-/** The engine that listens at an address (see `isEngineUrl`). Its token is read for each request: a restart changes it. */
-export function attachedClient(address: string, home: string): Client {
-  const url = address.replace(/\/+$/, "");
-  const tokenFile = kollabPaths(home).token;
+/**
+ * The engine at an address that the user gave (see `addressProblem`); null: the one that runs on this
+ * home. Where that is, and its token, are read for each request: a restart changes both.
+ */
+export function attachedClient(address: string | null, home: string): Client {
+  const { token: tokenFile, engineFile } = kollabPaths(home);
   return {
     async send(request, signal) {
+      const url = address?.replace(/\/+$/, "") ?? findEngineUrl(engineFile);
+      if (url === null) throw nobodyAnswers("here");
       const response = await fetchOnce(
         url,
         toRequest(url, request, await readToken(tokenFile)),
@@ -74,12 +86,12 @@ async function fetchOnce(url: string, request: Request, signal: AbortSignal): Pr
     });
   } catch (cause) {
     signal.throwIfAborted();
-    throw nobodyAnswers(url, cause);
+    throw nobodyAnswers(`at ${url}`, cause);
   }
 }
 
-function nobodyAnswers(url: string, cause: unknown): EngineError {
-  const text = `No engine answers at ${url}: start one with 'kollab-engine serve'`;
+function nobodyAnswers(where: string, cause?: unknown): EngineError {
+  const text = `No engine answers ${where}: start one with 'kollab-engine serve'`;
   return new EngineError("unavailable", text, { cause });
 }
 

@@ -4,11 +4,13 @@ import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { toEngineError } from "../domain/errors.ts";
 import { printable } from "./output.ts";
 
+export type Environment = Record<string, string | undefined>;
+
 export type Command = {
   /** How to use it, for people. */
   help: string;
-  /** Resolves with the exit code. */
-  run(args: string[]): Promise<number>;
+  /** `env` is what an engine and its tools get. Resolves with the exit code. */
+  run(args: string[], env: Environment): Promise<number>;
 };
 
 /** The home folder as the shell has it: `$HOME` is the only way to move `~/.kollab`. */
@@ -35,11 +37,11 @@ export function fail(error: unknown): null {
 }
 
 /** A whole number within bounds, or null after saying what is wrong. */
-export function readNumber(
+export function readNumber<Fallback extends number | undefined>(
   name: string,
   text: string | undefined,
-  { fallback, min, max }: { fallback: number; min: number; max: number },
-): number | null {
+  { fallback, min, max }: { fallback: Fallback; min: number; max: number },
+): number | Fallback | null {
   if (text === undefined) return fallback;
   const number = Number(text);
   if (/^\d+$/.test(text) && number >= min && number <= max) return number;

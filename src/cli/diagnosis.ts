@@ -2,10 +2,11 @@
 import { access, constants, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { openConfigFile } from "../config/config-file.ts";
+import { findEngineUrl } from "../config/engine-file.ts";
 import { createKeyring, systemLookups } from "../config/keyring.ts";
 import { findLocalServers, type LocalServer } from "../config/local-servers.ts";
 import { kollabPaths, projectConfigPath } from "../config/paths.ts";
-import { describeProfile } from "../config/profile-view.ts";
+import type { LayeredProfile } from "../config/profile-entry.ts";
 import { createProfiles, type Profiles } from "../config/profiles.ts";
 import { EngineError, toEngineError } from "../domain/errors.ts";
 import type { Profile } from "../domain/profile.ts";
@@ -35,14 +36,16 @@ export type Diagnosis = {
 };
 
 export type RunningEngine = {
-  url: string;
+  /** Null: none says that it runs. */
+  url: string | null;
   state: "none" | "refuses_token" | "answers";
   version: string | null;
 };
 
-/** `key`: where it comes from. */
+/** `layer`: where it is set. `key`: where that comes from, or that it was withheld. */
 export type ProfileFinding = {
   name: string;
+  layer: string;
   provider: string;
   model: string;
   key: string;
@@ -54,7 +57,8 @@ export type DiagnosisOptions = {
   directory: string;
   env: Record<string, string | undefined>;
   dataDir: string;
-  url: string;
+  /** Null: where the engine of this home says that it is. */
+  url: string | null;
 };
 
 export async function diagnose(options: DiagnosisOptions): Promise<Diagnosis> {
@@ -151,7 +155,9 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-async function findEngine(url: string, home: string): Promise<RunningEngine> {
+async function findEngine(address: string | null, home: string): Promise<RunningEngine> {
+  const url = address ?? findEngineUrl(kollabPaths(home).engineFile);
+  if (url === null) return { url, version: null, state: "none" };
   const client = attachedClient(url, home);
   const limit = AbortSignal.timeout(ENGINE_TIMEOUT_MS);
   const get = <Reply>(path: string) => call<Reply>(client, { method: "GET", path }, limit);
@@ -170,13 +176,16 @@ async function findEngine(url: string, home: string): Promise<RunningEngine> {
 /** The profile that answers where none is named; the only one whose key is looked up. */
 async function checkDefault(profiles: Profiles): Promise<Diagnosis["default_profile"]> {
   const { profile, resolved } = await profiles.resolve("default");
-  return { name: resolved, problem: findFault(profile) ?? (await reachProblem(profile)) };
+  const problem = profile.withheld ?? findFault(profile) ?? (await reachProblem(profile));
+  return { name: resolved, problem };
 }
 
-function checkProfile(profile: Parameters<typeof describeProfile>[0]): ProfileFinding {
-  const { name, provider, model, api_key_source } = describeProfile(profile);
-  const problem = api_key_source === "keyring" ? null : findFault(profile);
-  return { name, provider, model, key: api_key_source, problem };
+function checkProfile(profile: LayeredProfile): ProfileFinding {
+  const { name, provider, model, layer, withheld, apiKeySource } = profile;
+  if (withheld !== null)
+    return { name, layer, provider, model, key: "withheld", problem: withheld };
+  const problem = apiKeySource === "keyring" ? null : findFault(profile);
+  return { name, layer, provider, model, key: apiKeySource, problem };
 }
 
 /** Why no request can be sent for it. */

@@ -1,8 +1,9 @@
 /** `kollab-engine doctor`: what was found out, for people, with what to do about it. */
 import { OFFLINE_PROFILE } from "../config/builtin-profiles.ts";
 import type { LocalServer } from "../config/local-servers.ts";
-import { kollabPaths } from "../config/paths.ts";
-import { ENGINE_URL, isEngineUrl } from "./client.ts";
+import { kollabPaths, projectConfigPath } from "../config/paths.ts";
+import { trustProject } from "../config/trusted-projects.ts";
+import { addressProblem } from "./client.ts";
 import { type Command, EXIT_MISUSED, fail, homeFolder, misused, readOptions } from "./command.ts";
 import { type Diagnosis, diagnose, type ProfileFinding, type RunningEngine } from "./diagnosis.ts";
 import { openOutput, printableJson } from "./output.ts";
@@ -14,36 +15,40 @@ const MODELS_SHOWN_MAX = 5;
 const HELP = `Usage: kollab-engine doctor [options]
 
 Shows what is configured, what is missing and what answers on this machine: the engine, config files,
-profiles and where their keys come from, local model servers, programs. No key is shown, nothing is
-changed, and no other machine is asked.
+profiles, where they and their keys come from, local model servers, programs. No key is shown, no other
+machine is asked, and nothing is changed without --trust-project.
 
   --json                print all of it as JSON
-  --url <address>       where an engine may run (${ENGINE_URL})
+  --url <address>       where an engine may run, if not on this home
   --data-dir <folder>   where sessions are kept (~/.kollab/engine)
+  --trust-project       let .kollab/config.json of this folder, as it is now, say where keys are sent
 
 Exit code: 0 the engine can be used, 1 something that it needs is broken.`;
 
 export const OPTIONS = {
   json: { type: "boolean", default: false },
-  url: { type: "string", default: ENGINE_URL },
+  url: { type: "string" },
   "data-dir": { type: "string" },
+  "trust-project": { type: "boolean", default: false },
 } as const;
 
 export const command: Command = {
   help: HELP,
-  async run(args) {
+  async run(args, env) {
     const parsed = readOptions(args, OPTIONS);
     if (!parsed) return EXIT_MISUSED;
     const { json, url, "data-dir": dataDir } = parsed.values;
-    if (!isEngineUrl(url)) return misused(`--url is an http address, not '${url}'`);
+    const problem = url === undefined ? null : addressProblem(url);
+    if (problem !== null) return misused(problem);
     const home = homeFolder();
     try {
+      if (parsed.values["trust-project"]) trustProject(home, projectConfigPath(process.cwd()));
       const diagnosis = await diagnose({
         home,
         directory: process.cwd(),
-        env: { ...process.env },
+        env,
         dataDir: dataDir ?? kollabPaths(home).engineDir,
-        url,
+        url: url ?? null,
       });
       const out = openOutput(process.stdout, () => {});
       if (json) await out.write(`${printableJson(diagnosis, 2)}\n`);
@@ -95,7 +100,9 @@ function engineLine({ state, url, version }: RunningEngine): Line {
     case "refuses_token":
       return warning(`an engine runs at ${url}, but does not accept the token in ~/.kollab`);
     case "none":
-      return note(`none runs at ${url}: kollab-engine serve starts one`);
+      return note(
+        `none runs ${url === null ? "here" : `at ${url}`}: kollab-engine serve starts one`,
+      );
     default:
       return state satisfies never;
   }
@@ -116,6 +123,7 @@ function profileLines({ profiles, default_profile }: Diagnosis): Line[] {
     profile.name,
     profile.provider,
     profile.model,
+    profile.layer,
     `key: ${profile.key}`,
   ]);
   const lines = aligned(rows).map((line, at) => profileLine(line, profiles[at]));

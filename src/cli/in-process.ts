@@ -1,26 +1,27 @@
 /** An engine of the command's own: no port, no token file, closed with its client. */
-import { logFilePath } from "../config/paths.ts";
 import { createEngine } from "../engine.ts";
 import { inProcess } from "../http/server.ts";
-import { createLog, openLogFile } from "../lib/log.ts";
+import { createLog } from "../lib/log.ts";
 import { type Client, problemOf, toRequest } from "./client.ts";
+import type { Environment } from "./command.ts";
+import { openLog } from "./log-file.ts";
 
-export type InProcessOptions = { home: string; dataDir: string | undefined };
+export type InProcessOptions = { home: string; env: Environment; dataDir: string | undefined };
 
 /** Names no machine: requests to it never leave the process. */
 const NOWHERE = "http://localhost";
 
-export async function startInProcess({ home, dataDir }: InProcessOptions): Promise<Client> {
+export async function startInProcess({ home, env, dataDir }: InProcessOptions): Promise<Client> {
   const directory = process.cwd();
-  const file = openLogFile(logFilePath(home, directory, new Date()));
+  const file = openLog(home, directory);
   const engine = await createEngine({
     home,
     directory,
-    env: { ...process.env },
+    env,
     log: createLog({ level: "info", write: (line) => file.write(line) }),
     // One prompt is not the time to go on with what others left behind.
     recover: false,
-    ...(dataDir === undefined ? {} : { dataDir }),
+    dataDir,
   });
   const api = inProcess(engine);
   return {

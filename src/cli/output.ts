@@ -35,8 +35,11 @@ export function openOutput(stream: NodeJS.WriteStream, onGone: () => void): Outp
   };
 }
 
-/** Control characters; and those that change the order in which others are shown. */
-const UNSAFE = /[\p{Cc}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
+/**
+ * Control characters, odd line breaks, and what nobody sees: spaces without width, marks that change
+ * the order of others, tags. What only chooses how the character before looks is harmless.
+ */
+const UNSAFE = /[\p{Cc}\u{2028}\u{2029}[\p{Default_Ignorable_Code_Point}--[\u{fe00}-\u{fe0f}]]]/gv;
 
 /**
  * The text with every character visible that could move the cursor, change the terminal or pass one

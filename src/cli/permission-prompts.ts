@@ -3,15 +3,12 @@ import { EngineError, toEngineError } from "../domain/errors.ts";
 import type { EngineEvent, PermissionDenial, StreamNotice } from "../domain/events.ts";
 import type { ToolCallId } from "../domain/ids.ts";
 import { type Client, call } from "./client.ts";
+import { askAbout, isOnceOnly, type PermissionRequest } from "./permission-question.ts";
 import type { TerminalLines } from "./read-line.ts";
-import { type Part, type Screen, styled } from "./screen.ts";
+import { type Screen, styled } from "./screen.ts";
 
-type Request = Extract<EngineEvent, { type: "permission_request" }>;
 type Decision = { decision: "approve" | "deny"; scope: "once" | "session" };
 type Open = { id: ToolCallId; closed: AbortController; answered: boolean; done: Promise<void> };
-
-/** More of a call's input is not shown; it says how much is left out. */
-const INPUT_CHARS_MAX = 4_000;
 
 /**
  * At most one question is open, as a session runs one tool at a time. Another client may answer
@@ -61,7 +58,7 @@ export class PermissionPrompts {
     await open?.done;
   }
 
-  private begin(request: Request): Open {
+  private begin(request: PermissionRequest): Open {
     const closed = new AbortController();
     const open: Open = { id: request.tool_id, closed, answered: false, done: Promise.resolve() };
     open.done = this.settle(request, open);
@@ -74,7 +71,7 @@ export class PermissionPrompts {
   }
 
   /** Never rejects: an answer that cannot be given leaves the request pending. */
-  private async settle(request: Request, open: Open): Promise<void> {
+  private async settle(request: PermissionRequest, open: Open): Promise<void> {
     const { signal } = open.closed;
     try {
       if (!(await this.isPending(request.tool_id, signal))) return;
@@ -98,14 +95,15 @@ export class PermissionPrompts {
     return pending.includes(id);
   }
 
-  private async decide(request: Request, signal: AbortSignal): Promise<Decision> {
+  private async decide(request: PermissionRequest, signal: AbortSignal): Promise<Decision> {
     const { screen, lines } = this;
     if (lines === null) {
       const head = `✗ ${request.tool_name} denied: nobody can be asked here.`;
       await screen.line(styled("yellow", `${head} --approval-mode trust_all lets it run.`));
       return DENY;
     }
-    const { once, before, question } = describe(request);
+    const once = isOnceOnly(request);
+    const { before, question } = askAbout(request, screen.columns);
     for (const line of before) await screen.line(line);
     for (;;) {
       lines.forgetTypedAhead();
@@ -139,30 +137,3 @@ const DENIALS: Record<PermissionDenial, string> = {
   unattended: "nobody was there to answer",
   cancelled: "cancelled",
 };
-
-/** Everything that is allowed is shown, on one line where it fits there. */
-function describe({ tool_name, risk_level, input }: Request) {
-  const once = risk_level === "high" || risk_level === "unknown";
-  const choice = once ? "[y]es / [n]o " : "[y]es / [n]o / [a]lways in this session ";
-  const head = `Allow ${tool_name} (${risk_level} risk)`;
-  const text = inputText(input);
-  if (!text.includes("\n") && text.length < ONE_LINE_CHARS_MAX)
-    return { once, before: [], question: `${head}: ${text}? ${choice}` };
-  const lines: Part[] = text.split("\n").map((line) => `    ${line}`);
-  return { once, before: [`${head}:`, ...lines], question: `Allow it? ${choice}` };
-}
-const ONE_LINE_CHARS_MAX = 200;
-
-function inputText(input: Record<string, unknown>): string {
-  const fields = Object.entries(input).map(([name, value]): [string, string] => [
-    name,
-    typeof value === "string" ? value : JSON.stringify(value),
-  ]);
-  const [first, ...more] = fields;
-  const text =
-    first?.[0] === "command" && more.length === 0
-      ? first[1]
-      : fields.map(([name, value]) => `${name}: ${value}`).join("\n");
-  const left = text.length - INPUT_CHARS_MAX;
-  return left > 0 ? `${text.slice(0, INPUT_CHARS_MAX)}\n… and ${left} more characters` : text;
-}

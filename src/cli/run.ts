@@ -3,9 +3,10 @@ import { resolve } from "node:path";
 import { EngineError } from "../domain/errors.ts";
 import type { EngineEvent, StreamNotice } from "../domain/events.ts";
 import { APPROVAL_MODES } from "../domain/permission.ts";
-import { attachedClient, type Client, call, ENGINE_URL, isEngineUrl } from "./client.ts";
+import { addressProblem, attachedClient, type Client, call } from "./client.ts";
 import {
   type Command,
+  type Environment,
   EXIT_MISUSED,
   fail,
   homeFolder,
@@ -40,8 +41,8 @@ own; the session is kept and can be continued. Without a prompt, or with -, stdi
   --session <id>             go on with this session instead of a new one
   --max-turns <number>       calls of the model at most (${MODEL_CALLS_DEFAULT})
   --json                     print the events on stdout, one a line, and nothing else there
-  --attach                   use the engine that runs already, at ${ENGINE_URL}
-  --url <address>            … or at this address
+  --attach                   use the engine that runs already
+  --url <address>            … or the one at this address
   --data-dir <folder>        where an engine of its own keeps sessions (~/.kollab/engine)
 
 Tool calls that need permission are asked about on a terminal: y allows this call, n denies it, a allows
@@ -66,7 +67,7 @@ export const OPTIONS = {
 
 export const command: Command = {
   help: HELP,
-  async run(args) {
+  async run(args, env) {
     const parsed = readOptions(args, OPTIONS, { allowed: true });
     if (!parsed) return EXIT_MISUSED;
     const { values, positionals } = parsed;
@@ -76,8 +77,7 @@ export const command: Command = {
       max: 1_000_000,
     });
     if (modelCalls === null) return EXIT_MISUSED;
-    const engine = values.url ?? (values.attach ? ENGINE_URL : null);
-    const problem = findMisuse(values, engine);
+    const problem = findMisuse(values);
     if (problem !== null) return misused(problem);
     try {
       const prompt = await readPrompt(positionals);
@@ -85,7 +85,9 @@ export const command: Command = {
       const { profile, workspace = ".", "system-prompt": system_prompt } = values;
       return await run({
         prompt,
-        engine,
+        attach: attaches(values),
+        url: values.url ?? null,
+        env,
         dataDir: values["data-dir"],
         session: values.session ?? null,
         newSession: { profile, workspace: resolve(workspace), system_prompt },
@@ -102,11 +104,14 @@ export const command: Command = {
 
 type Values = { [Name in keyof typeof OPTIONS]?: string | boolean };
 
+const attaches = ({ attach, url }: Values): boolean => attach === true || url !== undefined;
+
 /** What is wrong with the options together; null: nothing. */
-function findMisuse(values: Values, engine: string | null): string | null {
-  const { "approval-mode": mode, session } = values;
-  if (engine !== null && !isEngineUrl(engine)) return `--url is an http address, not '${engine}'`;
-  if (engine !== null && values["data-dir"] !== undefined)
+function findMisuse(values: Values): string | null {
+  const { "approval-mode": mode, session, url } = values;
+  const problem = url === undefined ? null : addressProblem(String(url));
+  if (problem !== null) return problem;
+  if (attaches(values) && values["data-dir"] !== undefined)
     return "--data-dir is for an engine of its own, not with --attach or --url";
   if (mode !== undefined && !MODES.includes(String(mode)))
     return `--approval-mode is one of ${MODES.join(", ")}`;
@@ -135,8 +140,11 @@ async function readPrompt(words: readonly string[]): Promise<string> {
 
 type Wish = {
   prompt: string;
-  /** Where an engine runs already; null: one of its own. */
-  engine: string | null;
+  /** Whether an engine that runs already is used, instead of one of its own. */
+  attach: boolean;
+  /** Where that is; null: where it says. */
+  url: string | null;
+  env: Environment;
   dataDir: string | undefined;
   /** Null: a new one. */
   session: string | null;
@@ -173,10 +181,10 @@ async function run(wish: Wish): Promise<number> {
   }
 }
 
-async function openClient({ engine, dataDir }: Wish): Promise<Client> {
-  if (engine !== null) return attachedClient(engine, homeFolder());
+async function openClient({ attach, url, env, dataDir }: Wish): Promise<Client> {
+  if (attach) return attachedClient(url, homeFolder());
   const { startInProcess } = await import("./in-process.ts");
-  return startInProcess({ home: homeFolder(), dataDir });
+  return startInProcess({ home: homeFolder(), env, dataDir });
 }
 
 /** Resolves with the id of the session that takes the message. */

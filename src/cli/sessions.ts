@@ -3,7 +3,7 @@
 import { kollabPaths } from "../config/paths.ts";
 import { EngineError } from "../domain/errors.ts";
 import type { Seq } from "../domain/ids.ts";
-import { attachedClient, ENGINE_URL, isEngineUrl } from "./client.ts";
+import { addressProblem, attachedClient } from "./client.ts";
 import {
   type Command,
   EXIT_MISUSED,
@@ -37,7 +37,7 @@ list and show ask the engine that runs; without one they read what is stored. fo
 
   --json                print JSON; follow prints the events, one a line, with their seq
   --after <seq>         follow: only events after this one (0)
-  --url <address>       where the engine runs (${ENGINE_URL})
+  --url <address>       where the engine runs, if not on this home
   --data-dir <folder>   list, show: read the sessions stored there (~/.kollab/engine)`;
 
 export const OPTIONS = {
@@ -60,7 +60,7 @@ export const command: Command = {
     if (problem !== null) return misused(problem);
     const { json, url, "data-dir": dataDir } = values;
     try {
-      if (verb === "follow") return await follow({ url: url ?? ENGINE_URL, id, after, json });
+      if (verb === "follow") return await follow({ url: url ?? null, id, after, json });
       await readFrom({ url, dataDir }, (source) =>
         verb === "show" ? show(source, id, json) : list(source, json),
       );
@@ -81,10 +81,9 @@ function findMisuse(verb: string, id: string, more: string[], values: Values): s
   if (verb === "list" && id !== "") return "sessions list takes no id";
   if (verb !== "list" && (id === "" || more.length > 0)) return `sessions ${verb} takes one id`;
   if (verb !== "follow" && after !== undefined) return "--after is for sessions follow";
-  if (url !== undefined && !isEngineUrl(url)) return `--url is an http address, not '${url}'`;
   if (dataDir !== undefined && (url !== undefined || verb === "follow"))
     return "--data-dir reads what is stored, without an engine: not with follow or --url";
-  return null;
+  return url === undefined ? null : addressProblem(url);
 }
 
 const VERBS = ["list", "show", "follow"];
@@ -98,7 +97,7 @@ async function readFrom(
   const home = homeFolder();
   if (dataDir === undefined) {
     try {
-      return await read(engineSessions(attachedClient(url ?? ENGINE_URL, home)));
+      return await read(engineSessions(attachedClient(url ?? null, home)));
     } catch (error) {
       if (url !== undefined || !isAbsent(error)) throw error;
     }
@@ -128,7 +127,7 @@ async function show(source: SessionSource, id: string, json: boolean): Promise<v
 /** `| head` reads as much as it likes. */
 const standardOutput = () => openOutput(process.stdout, () => {});
 
-type Following = { url: string; id: string; after: Seq; json: boolean };
+type Following = { url: string | null; id: string; after: Seq; json: boolean };
 
 /** Resolves with the exit code. */
 async function follow({ url, id, after, json }: Following): Promise<number> {

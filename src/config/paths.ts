@@ -11,6 +11,8 @@ export type KollabPaths = {
   projects: string;
   /** The engine's own data. */
   engineDir: string;
+  /** Where the engine listens. */
+  engineFile: string;
 };
 
 export function kollabPaths(home: string): KollabPaths {
@@ -22,6 +24,7 @@ export function kollabPaths(home: string): KollabPaths {
     openaiLogin: join(root, "oauth", "openai.json"),
     projects: join(root, "projects"),
     engineDir: join(root, "engine"),
+    engineFile: join(root, "engine", "engine.json"),
   };
 }
 

@@ -1,8 +1,7 @@
 /** The engine's token: made at every start, kept in a file for clients on this machine, compared. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
 import { CachedFile } from "../lib/cached-file.ts";
-import { randomBase64Url, randomHex } from "../lib/random.ts";
+import { writePrivateFile } from "../lib/private-file.ts";
+import { randomBase64Url } from "../lib/random.ts";
 
 const TOKEN_BYTES = 32;
 const TOKEN_FILE_BYTES_MAX = 4096;
@@ -10,17 +9,7 @@ const TOKEN_FILE_BYTES_MAX = 4096;
 export const newToken = (): string => randomBase64Url(TOKEN_BYTES);
 
 /** Only its owner can ever read it, and nobody sees half of it. */
-export function writeToken(path: string, token: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = join(dirname(path), `.${basename(path)}.${randomHex(6)}`);
-  try {
-    writeFileSync(temporary, token, { flag: "wx", mode: 0o600 });
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
-}
+export const writeToken = (path: string, token: string): void => writePrivateFile(path, token);
 
 export type TokenCheck = { accepts(candidate: string): boolean };
 

@@ -11,8 +11,8 @@ export type ModelRequest = {
 };
 
 /**
- * A tool call whose arguments are not a JSON object has `invalidInput` with the text as it came, and
- * an empty `input`: the call is answered with an error that the model can read.
+ * A tool call whose arguments are not a JSON object has `invalidInput` with the text as it came, or its
+ * beginning, and an empty `input`: the call is answered with an error that the model can read.
  */
 export type ModelToolCall = ToolCall & { invalidInput?: string };
 

@@ -109,14 +109,52 @@ test("an engine that does not take our token is named; the token goes through no
     expect(asked).toEqual([]);
   }));
 
-test("run --url talks to a daemon in another process, whose sessions it shows", async () => {
+test("run --attach and sessions find a daemon in another process on any port", async () => {
   using cli = commandLine();
   const daemon = cli.start(["serve", "--port", "0"]);
   await daemon.stdout.shows("\n");
   const url = `http://127.0.0.1:${daemon.stdout.text.replace("READY:", "").trim()}`;
-  const { code, stdout } = await cli.run(["run", "--url", url, "--json", "say hello"]);
+  const { code, stdout } = await cli.run(["run", "--attach", "--json", "say hello"]);
   expect(code).toBe(0);
   const { session_id } = JSON.parse(stdout.split("\n", 1)[0]!);
   const listed = await cli.run(["sessions", "list", "--url", url]);
   expect(listed.stdout).toContain(session_id);
+  const { running_engine } = JSON.parse((await cli.run(["doctor", "--json"])).stdout);
+  expect(running_engine).toMatchObject({ url, state: "answers" });
+});
+
+test("whoever listens where an engine was does not get the token", async () => {
+  using cli = commandLine();
+  const daemon = cli.start(["serve", "--port", "0"]);
+  await daemon.stdout.shows("\n");
+  const port = Number(daemon.stdout.text.replace("READY:", ""));
+  const file = join(cli.home, ".kollab", "engine", "engine.json");
+  expect(await Bun.file(file).json()).toMatchObject({ pid: daemon.process.pid, port });
+  daemon.process.kill("SIGKILL");
+  await daemon.exited;
+  expect(await Bun.file(file).exists()).toBe(true);
+  const asked: string[] = [];
+  using _squatter = Bun.serve({
+    hostname: "127.0.0.1",
+    port,
+    fetch(request) {
+      asked.push(request.url);
+      return new Response();
+    },
+  });
+  const answers = await Promise.all([
+    cli.run(["run", "--attach", "hello"]),
+    cli.run(["sessions", "follow", "s"]),
+    cli.run(["sessions", "list"]),
+    cli.run(["doctor", "--json"]),
+  ]);
+  const none = {
+    code: 1,
+    stdout: "",
+    stderr: "kollab-engine: No engine answers here: start one with 'kollab-engine serve'\n",
+  };
+  expect(answers.slice(0, 2)).toEqual([none, none]);
+  expect(answers[2]).toMatchObject({ code: 0, stdout: "There are no sessions yet.\n" });
+  expect(JSON.parse(answers[3].stdout).running_engine).toMatchObject({ url: null, state: "none" });
+  expect(asked).toEqual([]);
 });

@@ -126,6 +126,22 @@ test("doctor names the file and line that is broken, and ends with 1", async () 
   expect(stdout).toEndWith("\nNot usable: see ✗.\n");
 });
 
+test("a project that would get a key elsewhere is told, until --trust-project", async () => {
+  using cli = commandLine({ env: { KOLLAB_API_KEY: "sk-SECRET" } });
+  const work = { provider: "custom", model: "m", base_url: "https://host.example/v1" };
+  const file = `${cli.workspace}/.kollab/config.json`;
+  await Bun.write(file, JSON.stringify(config({ work }, { active_profile: "work" })));
+  const before = await cli.run(["doctor", "--url", NOWHERE]);
+  expect(before.code).toBe(1);
+  expect(before.stdout).toContain(`✗ default: Profile 'work' comes from ${file}, which would send`);
+  expect(before.stdout).toMatch(/! work +custom +m +project +key: withheld/);
+
+  const after = await cli.run(["doctor", "--trust-project", "--url", NOWHERE]);
+  expect(after.code).toBe(0);
+  expect(after.stdout).toMatch(/✓ work +custom +m +project +key: env/);
+  expect(before.stdout + after.stdout).not.toContain("sk-SECRET");
+});
+
 test("a model server on this machine is offered with what to put into the config file", async () => {
   using home = temporaryFolder();
   const diagnosis: Diagnosis = {
@@ -142,6 +158,7 @@ test("a model server on this machine is offered with what to put into the config
   const { profiles } = await diagnoseIn(home);
   expect(profiles.find(({ name }) => name === "lm-studio")).toEqual({
     name: "lm-studio",
+    layer: "home",
     provider: "custom",
     model: "qwen3-4b",
     key: "none",

@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test";
 import * as doctor from "../../src/cli/doctor.ts";
 import * as run from "../../src/cli/run.ts";
+import * as serve from "../../src/cli/serve.ts";
 import * as sessions from "../../src/cli/sessions.ts";
 
-test.each(Object.entries({ doctor, run, sessions }))(
+test.each(Object.entries({ doctor, run, serve, sessions }))(
   "the help of %s mentions each of its options",
   (name, { command, OPTIONS }) => {
     expect(command.help).toStartWith(`Usage: kollab-engine ${name} `);

@@ -70,13 +70,15 @@ const MISUSES: [string[], string][] = [
   [["--approval-mode", "yolo", "hi"], "--approval-mode is one of default, confirm_all"],
   [["--max-turns", "0", "hi"], "--max-turns is a whole number"],
   [["--url", "ftp://x", "hi"], "--url is an http address"],
+  [["--url", "http://example.org", "hi"], "would show the token to the network"],
+  [["--url", "http://127.0.0.1@example.org", "hi"], "would show the token to the network"],
   [["--attach", "--data-dir", "/tmp", "hi"], "--data-dir is for an engine of its own"],
   [["--session", "s", "--profile", "p", "hi"], "--profile is for a new session"],
   [[" "], "no prompt"],
 ];
 test.each(MISUSES)("run %j is exit code 2", async (args, problem) => {
   using said = spyOn(console, "error").mockImplementation(() => {});
-  expect(await command.run(args)).toBe(2);
+  expect(await command.run(args, {})).toBe(2);
   expect(said.mock.calls).toEqual([[expect.stringMatching(/^kollab-engine: [^\n]+$/)]]);
   expect(said.mock.calls[0]![0]).toContain(problem);
 });

@@ -119,11 +119,12 @@ const MISUSES: [string[], string][] = [
   [["show", "a", "--after", "3"], "--after is for sessions follow"],
   [["follow", "a", "--after", "x"], "--after is a whole number"],
   [["list", "--url", "nowhere"], "--url is an http address"],
+  [["list", "--url", "http://10.0.0.1:7433"], "would show the token to the network"],
   [["list", "--url", "http://x", "--data-dir", "/tmp"], "--data-dir reads what is stored"],
 ];
 test.each(MISUSES)("sessions %j is exit code 2", async (args, problem) => {
   using said = spyOn(console, "error").mockImplementation(() => {});
-  expect(await command.run(args)).toBe(2);
+  expect(await command.run(args, {})).toBe(2);
   expect(said.mock.calls).toEqual([[expect.stringMatching(/^kollab-engine: [^\n]+$/)]]);
   expect(said.mock.calls[0]![0]).toContain(problem);
 });

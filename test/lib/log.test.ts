@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { chmodSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { createLog, openLogFile } from "../../src/lib/log.ts";
+import { createLog, openLogFile, openLogFileLater } from "../../src/lib/log.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 function logTo(options: Partial<Parameters<typeof createLog>[0]> = {}) {
@@ -39,19 +39,20 @@ test.each([
   expect(parsed().map((line) => line.level)).toEqual([...written]);
 });
 
-test("secrets are masked wherever they stand, also where JSON would escape them", () => {
-  const secret = 'k"e\\y-1';
-  const { log, lines, parsed } = logTo({ mask: (text) => text.replaceAll(secret, "[masked]") });
+test("what looks like a key is masked wherever it stands", () => {
+  const secret = "sk-0123456789";
+  const { log, lines, parsed } = logTo();
   log.error(`with ${secret}`, {
-    list: [{ deep: `x${secret}` }],
+    list: [{ deep: `x ${secret}` }],
     error: new Error(`refused ${secret}`, { cause: new Error(secret) }),
   });
-  expect(lines.join("")).not.toContain("e\\\\y-1");
+  log.info("header", { headers: { authorization: "Bearer 0123456789" } });
+  expect(lines.join("")).not.toContain("0123456789");
   const [line] = parsed();
-  expect(line.message).toBe("with [masked]");
-  expect(line.list).toEqual([{ deep: "x[masked]" }]);
-  expect(line.error.message).toBe("refused [masked]");
-  expect(line.error.cause.message).toBe("[masked]");
+  expect(line.message).toBe("with [redacted]");
+  expect(line.list).toEqual([{ deep: "x [redacted]" }]);
+  expect(line.error.message).toBe("refused [redacted]");
+  expect(line.error.cause.message).toBe("[redacted]");
 });
 
 test("fields cannot replace time, level and message", () => {
@@ -131,4 +132,61 @@ test("a log whose folder went away goes on without a word", () => {
   file.write("bbbb-bbbb-bbbb\n");
   file.close();
   expect(readFileSync(join(folder.path, "elsewhere", "engine.log"), "utf8")).toBe("aaaa\n");
+});
+
+const later = (path: string, onFailure: (error: unknown) => void = () => {}) =>
+  openLogFileLater(() => openLogFile(path), onFailure);
+
+test("a log that nothing was written to leaves no file", () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "engine.log");
+  const file = later(path);
+  file.close();
+  file.write("after close\n");
+  expect(existsSync(path)).toBe(false);
+});
+
+test("a log is opened a moment after its first line, with all that was written until then", async () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "engine.log");
+  const opened = Promise.withResolvers<void>();
+  const file = openLogFileLater(
+    () => {
+      opened.resolve();
+      return openLogFile(path);
+    },
+    () => {},
+  );
+  file.write("one\n");
+  file.write("two\n");
+  expect(existsSync(path)).toBe(false);
+  // The log waits without keeping a process alive.
+  const alive = setInterval(() => {}, 1_000);
+  await opened.promise;
+  clearInterval(alive);
+  file.write("three\n");
+  file.close();
+  expect(readFileSync(path, "utf8")).toBe("one\ntwo\nthree\n");
+});
+
+test("many lines at once are not kept waiting, and those before the end are not lost", () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "engine.log");
+  const file = later(path);
+  for (let line = 1; line <= 1_000; line++) file.write(`${line}\n`);
+  expect(readFileSync(path, "utf8")).toEndWith("\n999\n1000\n");
+  const short = later(`${path}.short`);
+  short.write("one\n");
+  short.close();
+  expect(readFileSync(`${path}.short`, "utf8")).toBe("one\n");
+});
+
+test("a log that cannot be opened says so once and takes no more", () => {
+  using folder = temporaryFolder();
+  const path = join(folder.write("file", ""), "engine.log");
+  const failures: unknown[] = [];
+  const file = later(path, (error) => failures.push(error));
+  for (let line = 1; line <= 3_000; line++) file.write("line\n");
+  file.close();
+  expect(failures).toEqual([expect.any(Error)]);
 });
