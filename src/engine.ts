@@ -13,6 +13,7 @@ import { SessionRegistry } from "./session/registry.ts";
 import { GroupCommit } from "./store/group-commit.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import { builtInTools } from "./tools/registry.ts";
+import { areaOf } from "./tools/workspace.ts";
 
 const PERMISSION_TIMEOUT_MS = 300_000;
 /** Events kept of one session; the oldest go first. */
@@ -76,6 +77,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         eventsKept,
         permissionTimeoutMs: options.permissionTimeoutMs ?? PERMISSION_TIMEOUT_MS,
         profileOf: (session) => profileOf(session, profiles),
+        areaOf: areaOf({ home, closed: [dataDir] }),
         openModel: (profile) => openModel(profile),
         preload: ({ record, secrets }) => {
           const provider =
@@ -89,7 +91,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
           setTimeout(load, PRELOAD_DELAY_MS).unref();
         },
       },
-      builtInTools({ env, guard, closed: [dataDir] }),
+      builtInTools({ env, guard, home, closed: [dataDir] }),
     );
     if (options.recover ?? true) await sessions.recover();
     let closed: Promise<void> | null = null;

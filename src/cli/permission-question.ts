@@ -3,7 +3,7 @@
  * a screen, and nothing of it that could pass for a part of the question.
  */
 import type { EngineEvent } from "../domain/events.ts";
-import { approvalKey } from "../permissions/approvals.ts";
+import { coverageOf } from "../permissions/approvals.ts";
 import { printable } from "./output.ts";
 
 export type PermissionRequest = Extract<EngineEvent, { type: "permission_request" }>;
@@ -116,9 +116,7 @@ const nameOf = (name: string): string =>
 
 /** What the engine remembers of an "always". */
 function whatAlwaysCovers(request: PermissionRequest): string {
-  const subject = approvalKey(request).slice(request.tool_type.length + 1);
-  const isCommand = request.tool_type === "terminal";
-  return cut(JSON.stringify(isCommand ? `${subject} …` : subject), SUBJECT_CHARS_MAX);
+  return cut(JSON.stringify(coverageOf(request)), SUBJECT_CHARS_MAX);
 }
 
 const cut = (text: string, charsMax: number): string =>

@@ -21,7 +21,7 @@ export async function submitBody(
   const repeated = await findRepeated(session, { idempotencyKey, requestHash });
   if (repeated) return repeated;
   return submit(session, {
-    message: await readContent(body.content, session.record.directory),
+    message: await readContent(body.content, session.services.areaOf(session.record.directory)),
     delivery: body.delivery ?? delivery,
     limits: readLimits(body.limits),
     idempotencyKey,

@@ -4,7 +4,7 @@ import { within } from "./abort.ts";
 import { CapturedText } from "./captured-text.ts";
 import { LiveText } from "./live-text.ts";
 import { openPipe, type Pipe } from "./pipe.ts";
-import type { ProcessGuard } from "./process-guard.ts";
+import { killGroup, type ProcessGuard } from "./process-guard.ts";
 
 /** From the polite signal to the other one. */
 const TERMINATION_MS = 2_000;
@@ -101,8 +101,8 @@ export async function runProcess(
   } finally {
     stop.dispose();
     live.end();
-    options.guard.forget(child.process.pid);
     await child.close();
+    options.guard.forget(child.process.pid);
   }
 }
 
@@ -126,7 +126,7 @@ async function spawnGroup({ command, cwd, env, guard }: ProcessOptions) {
       stdio: ["ignore", out?.writeEnd ?? "pipe", err?.writeEnd ?? "pipe"],
       detached: true,
     });
-    guard.watch(child.pid);
+    watch(guard, child.pid);
     const outputs = [openOutput(out, child.stdout), openOutput(err, child.stderr)] as const;
     const close = async () => {
       // Those that failed have nothing left to cancel, and say so again.
@@ -139,6 +139,17 @@ async function spawnGroup({ command, cwd, env, guard }: ProcessOptions) {
     throw error;
   } finally {
     for (const pipe of pipes) if (pipe) closeSync(pipe.writeEnd);
+  }
+}
+
+/** A command that cannot be watched does not run. */
+function watch(guard: ProcessGuard, group: number): void {
+  try {
+    guard.watch(group);
+  } catch (error) {
+    killGroup(group, "SIGKILL");
+    guard.forget(group);
+    throw error;
   }
 }
 
@@ -171,12 +182,4 @@ function stopRequest(timeoutMs: number, signal: AbortSignal) {
     signal.removeEventListener("abort", onAbort);
   };
   return { requested: promise, dispose };
-}
-
-function killGroup(group: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-group, signal);
-  } catch {
-    // Nobody is left in the group, or nobody whom this user may signal.
-  }
 }

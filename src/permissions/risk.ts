@@ -7,12 +7,14 @@ import type { RiskLevel } from "../domain/permission.ts";
 export type Call = { name: string; type: string; input: Record<string, unknown> };
 export type Assessment = { level: RiskLevel; reason: string };
 
+/** Nobody reads a longer one before approving it; it is not looked at here either. */
+const COMMAND_CHARS_MAX = 64 * 1024;
+
 /** `tool`: null where the engine does not have it. */
 export function assessRisk(call: Call, tool: { type: string; risk: RiskLevel } | null): Assessment {
   if (call.type === "terminal") return assessCommand(call.input.command);
-  // By their type only: a server may give its tool the name of a harmless one.
-  if (call.type === "mcp_tool" || call.type === "mcp") return ofType(call.type, "medium");
-  if (!tool) return { level: "unknown", reason: `Unknown tool '${call.name}'` };
+  // By its type only: a server may give its tool the name of a harmless one. What is missing never runs.
+  if (!tool || call.type === "mcp_tool") return ofType(call.type, "medium");
   const name = call.name.replaceAll("_", "-");
   return { level: tool.risk, reason: `Tool definition risk for '${name}'` };
 }
@@ -24,6 +26,8 @@ const ofType = (type: string, level: RiskLevel): Assessment => ({
 
 function assessCommand(command: unknown): Assessment {
   if (typeof command !== "string") return { level: "unknown", reason: "The command is not a text" };
+  if (command.length > COMMAND_CHARS_MAX)
+    return { level: "high", reason: `The command has more than ${COMMAND_CHARS_MAX} characters` };
   const danger = dangerIn(command);
   if (danger === null) return ofType("terminal", "medium");
   return { level: "high", reason: `Command matches high-risk pattern: ${danger}` };
@@ -50,7 +54,7 @@ const DANGEROUS_TEXTS: [danger: string, pattern: RegExp][] = [
   ["removes below /", /--no-preserve-root/],
   ["makes a file system", /mkfs\./],
   ["writes to a device", /of=\/dev|>\s*\/dev\/(?:sd|hd|vd|xvd|nvme|mmcblk|disk|mapper)/],
-  ["lets everybody write", /chmod\s+(?:-[A-Za-z]+\s+)*0?777/],
+  ["lets everybody write", /chmod\s+(?:-R\s+)*0?777/],
   ["runs with another user's rights", /sudo\s+rm/],
   ["forks without end", /:\(\)\s*\{/],
 ];

@@ -9,6 +9,7 @@ import type { Message, Usage } from "../domain/messages.ts";
 import type { Model, ModelEvent, ModelRequest } from "../domain/model.ts";
 import type { Profile } from "../domain/profile.ts";
 import { sleep } from "../lib/abort.ts";
+import { withoutFiles } from "./offline/quoted-files.ts";
 import { type Piece, replyTo, type Turn } from "./offline/reply.ts";
 import type { Fault, ToolAnswer } from "./offline/steps.ts";
 
@@ -183,7 +184,7 @@ function turnOf(messages: readonly Message[]): Turn {
   const user = messages[start];
   const earlier = messages.slice(0, Math.max(start, 0));
   return {
-    request: user?.role === "user" ? user.text : "",
+    ...withoutFiles(user?.role === "user" ? user.text : ""),
     imageTypes: user?.role === "user" ? user.images.map(({ mediaType }) => mediaType) : [],
     rounds: roundsIn(messages.slice(start + 1)),
     before: turnBefore(earlier),
@@ -210,7 +211,7 @@ function turnBefore(messages: readonly Message[]): Turn["before"] {
   const last = messages.at(-1);
   const cut = last?.role === "assistant" && (last.partial || last.toolCalls.length > 0);
   return {
-    request: request.text,
+    request: withoutFiles(request.text).request,
     lastReply: reply.text,
     finished: last?.role !== "tool" && !cut,
   };

@@ -1,7 +1,7 @@
 /** What a client sends as a message: text, or parts, whose files come from the workspace. */
 import { EngineError } from "../domain/errors.ts";
 import type { Image, UserMessage } from "../domain/messages.ts";
-import { readWorkspaceFile } from "../tools/workspace.ts";
+import { type Area, readWorkspaceFile } from "../tools/workspace.ts";
 
 export const IMAGE_TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"] as const;
 /** An image, and a file that is quoted in a message. */
@@ -19,7 +19,7 @@ export type ContentPart =
 /** Throws `invalid_request` with the place of the part that cannot be read. */
 export async function readContent(
   content: string | readonly ContentPart[],
-  workspace: string,
+  area: Area,
 ): Promise<UserMessage> {
   if (typeof content === "string") return { role: "user", text: content, images: [] };
   const texts: string[] = [];
@@ -28,8 +28,8 @@ export async function readContent(
   for (const [index, part] of content.entries()) {
     try {
       if (part.type === "text") texts.push(part.text);
-      else if (part.type === "image") images.push(await readImage(part, workspace));
-      else texts.push(await quoteFile(part.path, workspace));
+      else if (part.type === "image") images.push(await readImage(part, area));
+      else texts.push(await quoteFile(part.path, area));
       size += part.type === "image" ? sizeOf(images.at(-1)) : (texts.at(-1)?.length ?? 0);
       if (size > CONTENT_BYTES_MAX)
         throw new Error(`All parts together may have ${CONTENT_BYTES_MAX} bytes at most`);
@@ -44,11 +44,11 @@ const sizeOf = (image: Image | undefined): number => ((image?.base64.length ?? 0
 
 async function readImage(
   part: Extract<ContentPart, { type: "image" }>,
-  workspace: string,
+  area: Area,
 ): Promise<Image> {
   const bytes =
     part.path !== undefined
-      ? await readWorkspaceFile(workspace, part.path, IMAGE_BYTES_MAX)
+      ? await readWorkspaceFile(area, part.path, IMAGE_BYTES_MAX)
       : decodeBase64(part.data ?? "");
   if (bytes.length > IMAGE_BYTES_MAX)
     throw new Error(`An image may have ${IMAGE_BYTES_MAX} bytes at most`);
@@ -72,8 +72,8 @@ function typeOfImage(bytes: Buffer): (typeof IMAGE_TYPES)[number] | null {
   return head.startsWith("RIFF") && head.endsWith("WEBP") ? "image/webp" : null;
 }
 
-async function quoteFile(path: string, workspace: string): Promise<string> {
-  const bytes = await readWorkspaceFile(workspace, path, FILE_BYTES_MAX);
+async function quoteFile(path: string, area: Area): Promise<string> {
+  const bytes = await readWorkspaceFile(area, path, FILE_BYTES_MAX);
   const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   return `<file path=${JSON.stringify(path)}>\n${text}\n</file>`;
 }

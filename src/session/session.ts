@@ -10,6 +10,7 @@ import type { Log } from "../lib/log.ts";
 import type { Permissions } from "../permissions/permissions.ts";
 import type { GroupCommit } from "../store/group-commit.ts";
 import type { Store, Write } from "../store/store.ts";
+import type { AreaOf } from "../tools/workspace.ts";
 import type { EventLog } from "./event-log.ts";
 
 /** How much of a message its run shows. */
@@ -65,6 +66,8 @@ export type SessionServices = {
   readonly lifecycle: EventLog;
   /** The profile that a session's next call of the model uses. Throws EngineError. */
   profileOf(session: Session): Promise<Profile>;
+  /** Which files a message may quote. */
+  readonly areaOf: AreaOf;
   openModel(profile: Profile): Promise<Model>;
   /** Begins to load what that will need, while nobody waits for it. */
   preload(session: Session): void;

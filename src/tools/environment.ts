@@ -13,6 +13,8 @@ const SECRET_PARTS = [
   "AUTH",
   "COOKIE",
   "PRIVATE",
+  "JWT",
+  "WEBHOOK_URL",
   "CONNECTION_STRING",
   "DATABASE_URL",
   "AWS_",
@@ -23,10 +25,14 @@ const SECRET_PARTS = [
 ];
 
 /** … or what it begins or ends with. `BUN_…` could turn a compiled engine into something else. */
-const SECRET_NAME = /^KOLLAB|^BUN_(BE_BUN|OPTIONS)$|(^|_)(KEYS?|PASS|PWD|PAT|DSN)$/;
+const SECRET_NAME = /^KOLLAB|^BUN_(BE_BUN|OPTIONS)$|(^|_)(KEYS?|PASS|PWD|PAT|DSN|SK)$/;
 
 /** Named like a secret, needed, and none: git signs in and names authors with these. */
 const HARMLESS_NAME = /^(PWD|SSH_AUTH_SOCK|GIT_AUTHOR_(NAME|EMAIL|DATE))$/;
+
+/** Values that are keys by their looks, whatever they are called: of models, GitHub, Slack, AWS; and JWTs. */
+const KEY =
+  /(?:^|[^\w-])(?:sk-[\w-]{16}|gh[opsur]_\w{16}|github_pat_\w{16}|xox[a-z]-[\w-]{10}|A[KS]IA[A-Z\d]{16}|eyJ[\w-]{8,4096}\.[\w-]{8})/;
 
 /** A password inside a URL. Proxies are exempt: without them nothing reaches the network. */
 const URL_WITH_PASSWORD = /:\/\/[^/\s:@]*:[^/\s@]+@/;
@@ -44,5 +50,6 @@ export function toolEnvironment(
 function isSecret(name: string, value: string): boolean {
   if (HARMLESS_NAME.test(name)) return false;
   if (SECRET_NAME.test(name) || SECRET_PARTS.some((part) => name.includes(part))) return true;
+  if (KEY.test(value)) return true;
   return URL_WITH_PASSWORD.test(value) && !PROXY_NAME.test(name);
 }

@@ -6,10 +6,13 @@ export class ToolFailure extends Error {
   override readonly name = "ToolFailure";
 }
 
+/** Why a tool stopped that was told to. */
+export const CANCELLED_TEXT = "Cancelled by user";
+
 const CANCELLED: ToolResult = {
   ok: false,
   output: "",
-  error: "Cancelled by user",
+  error: CANCELLED_TEXT,
   metadata: { cancelled: true },
 };
 

@@ -1,9 +1,9 @@
 /** The file tools: read, create, edit. Text only, inside the workspace, whole or not at all. */
 import { Type as t } from "@sinclair/typebox";
-import { defineTool, type Tool, type ToolContext } from "../domain/tool.ts";
+import { defineTool, type Tool } from "../domain/tool.ts";
 import { answering, ToolFailure } from "./failure.ts";
 import { createFile, type Ownership, readRegularFile, replaceFile } from "./regular-file.ts";
-import { type Area, insideWorkspace, writableInWorkspace } from "./workspace.ts";
+import { type AreaOf, insideWorkspace, writableInWorkspace } from "./workspace.ts";
 
 const MEGABYTE = 1024 * 1024;
 const READ_BYTES_MAX = 10 * MEGABYTE;
@@ -15,20 +15,17 @@ const SHOWN_CHARS_MAX = 80_000;
 const QUOTED_CHARS_MAX = 10_000;
 const NAMED_LINES_MAX = 5;
 
-type FileToolOptions = Pick<Area, "home" | "closed">;
-
-export function fileTools(options: FileToolOptions): Tool[] {
-  const area = ({ workspace }: ToolContext): Area => ({ ...options, workspace });
-  return [fileCreate(area), fileEdit(area), fileRead(area)];
-}
-
-type AreaOf = (context: ToolContext) => Area;
+export const fileTools = (areaOf: AreaOf): Tool[] => [
+  fileCreate(areaOf),
+  fileEdit(areaOf),
+  fileRead(areaOf),
+];
 
 const fileParameter = t.String({
   description: "Path of the file: relative to the workspace, or absolute inside it",
 });
 
-const fileRead = (area: AreaOf): Tool =>
+const fileRead = (areaOf: AreaOf): Tool =>
   defineTool({
     name: "file_read",
     type: "file_read",
@@ -43,11 +40,11 @@ const fileRead = (area: AreaOf): Tool =>
       ),
       limit: t.Optional(t.Integer({ description: "How many lines to read; default: all" })),
     }),
-    run: ({ file, offset = 0, limit = Number.POSITIVE_INFINITY }, context) =>
-      answering(context.signal, async () => {
+    run: ({ file, offset = 0, limit = Number.POSITIVE_INFINITY }, { workspace, signal }) =>
+      answering(signal, async () => {
         if (offset < 0) throw new ToolFailure("Parameter 'offset' must not be negative");
         if (limit < 1) throw new ToolFailure("Parameter 'limit' must be at least 1");
-        const path = await insideWorkspace(area(context), file);
+        const path = await insideWorkspace(areaOf(workspace), file);
         const { text } = await readText(path, "read");
         return {
           ok: true,
@@ -57,7 +54,7 @@ const fileRead = (area: AreaOf): Tool =>
       }),
   });
 
-const fileCreate = (area: AreaOf): Tool =>
+const fileCreate = (areaOf: AreaOf): Tool =>
   defineTool({
     name: "file_create",
     type: "file_create",
@@ -69,14 +66,14 @@ const fileCreate = (area: AreaOf): Tool =>
       file: fileParameter,
       content: t.String({ description: "The whole content of the new file" }),
     }),
-    run: ({ file, content }, context) =>
-      answering(context.signal, async () => {
+    run: ({ file, content }, { workspace, signal }) =>
+      answering(signal, async () => {
         const bytes = new TextEncoder().encode(content);
         if (bytes.length > CREATED_BYTES_MAX)
           throw new ToolFailure(
             `Content too large: ${bytes.length} bytes, the limit is ${CREATED_BYTES_MAX}`,
           );
-        const path = await writableInWorkspace(area(context), file);
+        const path = await writableInWorkspace(areaOf(workspace), file);
         await createFile(path, bytes);
         return {
           ok: true,
@@ -86,7 +83,7 @@ const fileCreate = (area: AreaOf): Tool =>
       }),
   });
 
-const fileEdit = (area: AreaOf): Tool =>
+const fileEdit = (areaOf: AreaOf): Tool =>
   defineTool({
     name: "file_edit",
     type: "file_edit",
@@ -100,10 +97,10 @@ const fileEdit = (area: AreaOf): Tool =>
       find: t.String({ description: "The text to replace, exactly as it stands in the file" }),
       replace: t.String({ description: "The text to put in its place; may be empty" }),
     }),
-    run: ({ file, find, replace }, context) =>
-      answering(context.signal, async () => {
+    run: ({ file, find, replace }, { workspace, signal }) =>
+      answering(signal, async () => {
         if (find === "") throw new ToolFailure("Parameter 'find' must not be empty");
-        const path = await writableInWorkspace(area(context), file);
+        const path = await writableInWorkspace(areaOf(workspace), file);
         const { bytes, text, ownership } = await readText(path, "edit");
         const { count, lines } = findAll(text, find);
         if (count === 0)

@@ -1,12 +1,12 @@
 /** The tools that are built in, and which of them a model means. */
 import { accessSync, constants } from "node:fs";
-import { homedir } from "node:os";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute } from "node:path";
 import type { Tool } from "../domain/tool.ts";
 import type { ProcessGuard } from "../lib/process-guard.ts";
 import { toolEnvironment } from "./environment.ts";
 import { fileTools } from "./files.ts";
 import { createTerminal } from "./terminal.ts";
+import { areaOf } from "./workspace.ts";
 
 const SHELL = "/bin/sh";
 /** What accounts have as a shell that are not meant to run any. */
@@ -17,16 +17,17 @@ export type BuiltInOptions = {
   env: Record<string, string | undefined>;
   /** Ends commands that the engine can no longer end itself. */
   guard: ProcessGuard;
-  /** Directories of the engine that no tool reaches, besides `~/.kollab`. */
+  /** What `~` means, and where the engine's `.kollab` is. */
+  home: string;
+  /** Directories of the engine that no tool reaches, besides that one. */
   closed?: readonly string[];
 };
 
 /** Sorted by name, the order in which models get them. */
-export function builtInTools({ env, guard, closed = [] }: BuiltInOptions): Tool[] {
-  const home = env.HOME || homedir();
-  const area = { home, closed: [join(home, ".kollab"), ...closed] };
+export function builtInTools({ env, guard, home, closed }: BuiltInOptions): Tool[] {
+  const area = areaOf({ home, closed });
   const terminal = createTerminal({
-    ...area,
+    areaOf: area,
     guard,
     shell: usableShell(env.SHELL),
     env: toolEnvironment(env),

@@ -6,8 +6,8 @@ import { defineTool, type Tool, type ToolResult } from "../domain/tool.ts";
 import { cutMiddle, TEXT_CHARS_MAX } from "../lib/captured-text.ts";
 import { type ProcessResult, runProcess } from "../lib/process.ts";
 import type { ProcessGuard } from "../lib/process-guard.ts";
-import { answering, errorCode, shown, ToolFailure } from "./failure.ts";
-import { type Area, insideWorkspace } from "./workspace.ts";
+import { answering, CANCELLED_TEXT, errorCode, shown, ToolFailure } from "./failure.ts";
+import { type Area, type AreaOf, insideWorkspace } from "./workspace.ts";
 
 const TIMEOUT_DEFAULT_MS = 90_000;
 const TIMEOUT_MAX_MS = 600_000;
@@ -20,7 +20,8 @@ const QUOTED_CHARS_MAX = 500;
 const AGENT_PROGRAM = /(?:python3?\s+main\.py|kollab)\s/;
 const AGENT_FLAG = /--detached|--agent|&\s*$/;
 
-export type TerminalOptions = Pick<Area, "home" | "closed"> & {
+export type TerminalOptions = {
+  areaOf: AreaOf;
   /** The shell that gets the command, as an absolute path. */
   shell: string;
   /** What commands find in their environment, besides PWD. */
@@ -28,7 +29,7 @@ export type TerminalOptions = Pick<Area, "home" | "closed"> & {
   guard: ProcessGuard;
 };
 
-export function createTerminal({ shell, env, guard, home, closed }: TerminalOptions): Tool {
+export function createTerminal({ shell, env, guard, areaOf }: TerminalOptions): Tool {
   return defineTool({
     name: "terminal",
     type: "terminal",
@@ -53,8 +54,8 @@ export function createTerminal({ shell, env, guard, home, closed }: TerminalOpti
       answering(signal, async () => {
         refuseCommand(command);
         const timeoutMs = parseTimeout(timeout);
-        const area = { workspace, home, closed };
-        const directory = cwd === undefined ? workspace : await directoryInside(area, cwd);
+        const directory =
+          cwd === undefined ? workspace : await directoryInside(areaOf(workspace), cwd);
         const result = await start(
           {
             command: [shell, "-c", command],
@@ -145,7 +146,7 @@ function joinOutputs({ stdout, stderr, outputLength }: ProcessResult) {
 
 /** In one line why it is no success; null: it is one. */
 function failure(result: ProcessResult, timeoutMs: number): string | null {
-  if (result.cancelled) return "Cancelled by user";
+  if (result.cancelled) return CANCELLED_TEXT;
   if (result.timedOut) return `Command timed out after ${timeoutMs / 1000}s`;
   if (result.exitCode === 0) return null;
   const lines = lastLines(result.stderr) || lastLines(result.stdout);

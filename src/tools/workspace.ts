@@ -3,7 +3,6 @@
  * workspace. A path that passed is real; opening it safely is up to `regular-file.ts`.
  */
 import { lstat, realpath } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { errorCode, shown, ToolFailure } from "./failure.ts";
 import { readRegularFile } from "./regular-file.ts";
@@ -16,6 +15,20 @@ export type Area = {
   /** Never reached, even inside the workspace: where the engine keeps keys and settings. */
   closed: readonly string[];
 };
+
+export type AreaOf = (workspace: string) => Area;
+
+/** For every workspace: `closed` are directories of the engine besides its `.kollab` in `home`. */
+export function areaOf({
+  home,
+  closed = [],
+}: Partial<Pick<Area, "closed">> & Pick<Area, "home">): AreaOf {
+  const everywhere = { home, closed: [join(home, ".kollab"), ...closed] };
+  return (workspace) => ({ ...everywhere, workspace });
+}
+
+/** Folders whose files say what programs run and where keys go: hooks of Git, our own settings. */
+const NEVER_WRITTEN = [".git", ".kollab"];
 
 /** What looks like files there is the system itself, the engine's own environment included. */
 const SYSTEM_DIRECTORIES = ["/proc", "/sys", "/dev"];
@@ -36,21 +49,18 @@ export async function insideWorkspace(area: Area, path: string): Promise<string>
 /** As `insideWorkspace`, for what is about to be written. */
 export async function writableInWorkspace(area: Area, path: string): Promise<string> {
   const real = await insideWorkspace(area, path);
-  // Git runs what is in there: hooks, and programs that its config names.
   const parts = relative(area.workspace, real).toLowerCase().split("/");
-  if (parts.includes(".git"))
-    throw new ToolFailure(`Files of .git are not written to: ${shown(path)}`);
+  const folder = NEVER_WRITTEN.find((name) => parts.includes(name));
+  if (folder) throw new ToolFailure(`Files of ${folder} are not written to: ${shown(path)}`);
   return real;
 }
 
 /** A file that a message refers to. Throws where it is outside, missing, no regular file or too large. */
 export async function readWorkspaceFile(
-  workspace: string,
+  area: Area,
   path: string,
   bytesMax: number,
 ): Promise<Buffer> {
-  const home = homedir();
-  const area = { workspace, home, closed: [join(home, ".kollab")] };
   const { bytes } = await readRegularFile(await insideWorkspace(area, path), bytesMax);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -16,11 +16,14 @@ const ask = (input: Record<string, unknown>, more: object = {}, columns = 80) =>
   );
 
 test("a short command is asked about in one line, with what always covers", () => {
-  expect(ask({ command: "git status" })).toEqual({
+  expect(ask({ command: "ls -l" })).toEqual({
     before: [],
     question:
-      'Allow terminal (medium risk): git status? [y]es / [n]o / [a]lways "git …" in this session ',
+      'Allow terminal (medium risk): ls -l? [y]es / [n]o / [a]lways "ls …" in this session ',
   });
+  expect(ask({ command: "git status" }).question).toEndWith(
+    '[a]lways "git status" in this session ',
+  );
 });
 
 test("always is not offered where it would be refused", () => {

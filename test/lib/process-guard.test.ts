@@ -53,8 +53,8 @@ test.if(onLinux)(
     guard.start();
     const sleeping = sleepers();
     guard.watch(sleeping.pid);
-    const [first] = watchdogs().filter((pid) => !others.includes(pid));
-    process.kill(first!, "SIGKILL");
+    const first = newWatchdog(others);
+    process.kill(first, "SIGKILL");
 
     const hasAnother = () => watchdogs().some((pid) => pid !== first && !others.includes(pid));
     while (!hasAnother()) {
@@ -65,6 +65,47 @@ test.if(onLinux)(
     expect(await groupIsGone(sleeping.pid)).toBe(true);
   },
 );
+
+test.if(onLinux)("a command is watched although the watchdog has died unnoticed", async () => {
+  const others = watchdogs();
+  const guard = new ProcessGuard();
+  guard.start();
+  const first = newWatchdog(others);
+  const sleeping = [sleepers(), sleepers()];
+  guard.watch(sleeping[0]!.pid);
+  process.kill(first, "SIGKILL");
+  // In the same tick nobody has said so yet, and the pipe may be closed already.
+  while (isWatchdog(first)) Bun.sleepSync(1);
+  guard.forget(sleeping[0]!.pid);
+  guard.watch(sleeping[1]!.pid);
+  newWatchdog([...others, first]);
+  await guard.close();
+  expect(await groupIsGone(sleeping[1]!.pid)).toBe(true);
+  expect(sleeping[0]!.exitCode).toBeNull();
+  process.kill(-sleeping[0]!.pid, "SIGKILL");
+});
+
+test.if(onLinux)("closing ends although the watchdog does not listen", async () => {
+  const others = watchdogs();
+  const guard = new ProcessGuard();
+  guard.start();
+  const watchdog = newWatchdog(others);
+  const sleeping = sleepers();
+  guard.watch(sleeping.pid);
+  process.kill(watchdog, "SIGSTOP");
+  await guard.close();
+  expect(await groupIsGone(sleeping.pid)).toBe(true);
+  expect(await groupIsGone(watchdog)).toBe(true);
+});
+
+/** Waits without a tick: for the program that a new process is to become. */
+function newWatchdog(others: readonly number[]): number {
+  for (;;) {
+    const pid = watchdogs().find((each) => !others.includes(each));
+    if (pid !== undefined) return pid;
+    Bun.sleepSync(1);
+  }
+}
 
 /** The watchdogs that this process has, by what their command line begins with. */
 const watchdogs = () =>

@@ -93,6 +93,8 @@ describe("commands of high risk", () => {
       "shred x",
       "chmod 777 x",
       "chmod -R 777 x",
+      "chmod -v -R 777 x",
+      "bash -c 'chmod -v 777 x'",
       "chmod -R 0777 x",
       "chmod a+rwx x",
       ":(){ :|:& };:",
@@ -194,6 +196,14 @@ test("every command that the original engine found dangerous still is", () => {
   expect(dangerous).toBeGreaterThan(300);
 });
 
+test("a command that is longer than anybody reads is of high risk", () => {
+  expect(assess("a".repeat(64 * 1024)).level).toBe("medium");
+  expect(assess(`echo ${"a".repeat(64 * 1024)}`)).toEqual({
+    level: "high",
+    reason: "The command has more than 65536 characters",
+  });
+});
+
 test("the reason says what was found", () => {
   expect(assess("rm -rf x")).toEqual({
     level: "high",
@@ -209,7 +219,7 @@ test("a command that is no text is unknown", () => {
   for (const command of [undefined, null, 1, ["rm"]]) expect(assess(command).level).toBe("unknown");
 });
 
-test("a hostile command of 100 kB is judged in linear time", () => {
+test("a hostile command of 64 kB is judged in linear time", () => {
   const units = [
     "rm ",
     "rm -r ",
@@ -226,6 +236,7 @@ test("a hostile command of 100 kB is judged in linear time", () => {
   ];
   const more = [
     "chmod -R ",
+    "chmod -",
     "sudo",
     "find . ",
     "| bash",
@@ -242,8 +253,8 @@ test("a hostile command of 100 kB is judged in linear time", () => {
   const startedAt = performance.now();
   for (const unit of [...units, ...more])
     for (const beginning of ["", "rm", "curl ", "find ", "git "])
-      assess(beginning + unit.repeat(Math.ceil(100_000 / unit.length)));
-  // 125 commands: 20 ms each would be slow, a quadratic pattern takes seconds for each.
+      assess(beginning + unit.repeat(Math.floor(65_000 / unit.length)));
+  // 130 commands: 20 ms each would be slow, a quadratic pattern takes seconds for each.
   expect(performance.now() - startedAt).toBeLessThan(10_000);
 });
 
@@ -259,7 +270,6 @@ test("a tool has the risk of its definition, an MCP tool that of its type, whate
     reason: "Default risk for tool type 'mcp_tool'",
   });
   expect(risk("read_file", "mcp_tool", null).level).toBe("medium");
-  expect(risk("what", "what", null)).toEqual({ level: "unknown", reason: "Unknown tool 'what'" });
 });
 
 /** Always the same ones: a failure can be looked at again. */

@@ -61,6 +61,9 @@ test("what is named like a secret goes, in any case", () => {
     "KOLLABOR_HOME",
     "BUN_BE_BUN",
     "BUN_OPTIONS",
+    "SESSION_JWT",
+    "SLACK_WEBHOOK_URL",
+    "STRIPE_SK",
   ];
   expect(namesKept(secrets)).toEqual([]);
 });
@@ -72,6 +75,26 @@ test("a URL with a password in it goes, but for a proxy", () => {
     "HTTP_PROXY",
   ]);
   expect(namesKept(["HOMEPAGE"], "https://example.com:8080/a@b")).toEqual(["HOMEPAGE"]);
+});
+
+test("a value that looks like a key goes, whatever it is called", () => {
+  const keys = [
+    "sk-ant-api03-0123456789abcdef",
+    "ghp_0123456789abcdefghij0123456789abcdef",
+    "github_pat_0123456789abcdefghij",
+    "xoxb-123456789012-abcdef",
+    "AKIAIOSFODNN7EXAMPLE",
+    "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+  ];
+  for (const key of keys) expect(namesKept(["LLM"], key)).toEqual([]);
+  const harmless = [
+    "task-management-for-everyone",
+    "sk-learn",
+    "/srv/ghp_x",
+    "eyJ",
+    "disk-0123456789abcdef0",
+  ];
+  for (const value of harmless) expect(namesKept(["LLM"], value)).toEqual(["LLM"]);
 });
 
 test("values stay as they are, and what is not set stays so", () => {

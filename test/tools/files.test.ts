@@ -16,6 +16,7 @@ import {
 import { join } from "node:path";
 import type { Tool, ToolResult } from "../../src/domain/tool.ts";
 import { fileTools } from "../../src/tools/files.ts";
+import { areaOf } from "../../src/tools/workspace.ts";
 import { type ToolFixture, toolFixture } from "../support/tool-fixture.ts";
 
 const SECRET = "the-secret";
@@ -26,7 +27,7 @@ let tools: Tool[];
 beforeEach(() => {
   fixture = toolFixture();
   const { home } = fixture;
-  tools = fileTools({ home, closed: [join(home, ".kollab")] });
+  tools = fileTools(areaOf({ home }));
 });
 afterEach(() => fixture[Symbol.dispose]());
 
@@ -393,8 +394,20 @@ describe("out of the workspace", () => {
     expect((await create(".gitignore", "dist\n")).ok).toBe(true);
   });
 
+  test("what .kollab says is read but never written, at any depth, under any spelling", async () => {
+    write(".kollab/config.json", "{}");
+    symlinkSync(".kollab", inWorkspace("k"));
+    expect((await read(".kollab/config.json")).ok).toBe(true);
+    for (const file of [".kollab/x", ".KOLLAB/x", "sub/.Kollab/config.json", "k/x", "new/.kollab"])
+      refused(await create(file, "{}"));
+    for (const file of [".kollab/config.json", "k/config.json"])
+      refused(await edit(file, "{}", "x"));
+    expect(readdirSync(inWorkspace(".kollab"))).toEqual(["config.json"]);
+    expect((await create("sub/.kollabignore", "x")).ok).toBe(true);
+  });
+
   test("~/.kollab stays closed in a workspace that contains it", async () => {
-    const wide = fileTools({ home: fixture.workspace, closed: [inWorkspace(".kollab")] });
+    const wide = fileTools(areaOf({ home: fixture.workspace }));
     const at = (name: string, input: Record<string, unknown>) => fixture.run(wide, name, input);
     refused(await at("file_create", { file: ".kollab/agents/x", content: "new" }));
     expect(existsSync(inWorkspace(".kollab"))).toBe(false);

@@ -8,7 +8,7 @@ import { toolFixture } from "../support/tool-fixture.ts";
 const guard = new ProcessGuard();
 afterAll(() => guard.close());
 
-const toolsWith = (env: Record<string, string>) => builtInTools({ env, guard });
+const toolsWith = (env: Record<string, string>) => builtInTools({ env, guard, home: "/nowhere" });
 
 test("the built-in tools are sorted by name and say what they are", () => {
   const tools = toolsWith({ HOME: "/nowhere" });
@@ -55,7 +55,7 @@ test("no tool reaches what is closed to all", async () => {
   fixture.write("ws/data/secret", "s");
   fixture.write("ws/.kollab/engine.token", "s");
   const closed = [join(fixture.workspace, "data")];
-  const tools = builtInTools({ env: { HOME: fixture.workspace }, guard, closed });
+  const tools = builtInTools({ env: {}, guard, home: fixture.workspace, closed });
   for (const file of ["data/secret", ".kollab/engine.token"])
     expect((await fixture.run(tools, "file_read", { file })).error).toBe(
       `Access is not allowed: ${file}`,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Tool } from "../../src/domain/tool.ts";
 import { ProcessGuard } from "../../src/lib/process-guard.ts";
 import { createTerminal } from "../../src/tools/terminal.ts";
+import { areaOf } from "../../src/tools/workspace.ts";
 import { groupIsGone } from "../support/process-group.ts";
 import { type ToolFixture, toolFixture } from "../support/tool-fixture.ts";
 
@@ -24,8 +25,7 @@ const newTerminal = (shell = "/bin/sh") =>
     shell,
     env: { PATH: "/usr/bin:/bin", GREETING: "hello" },
     guard,
-    home: fixture.home,
-    closed: [join(fixture.home, ".kollab")],
+    areaOf: areaOf({ home: fixture.home }),
   });
 
 const run = (command: string, more: Record<string, unknown> = {}, signal?: AbortSignal) =>

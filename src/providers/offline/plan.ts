@@ -1,15 +1,15 @@
 /** From what the user wrote to the steps it asks for. */
 import { RULES } from "./rules.ts";
 import { type PlannedCall, type Step, toolStep } from "./steps.ts";
-import { splitOutsideQuotes } from "./words.ts";
+import { AND, splitOutsideQuotes } from "./words.ts";
 
 /** Longer requests are not for a model of rules; this also bounds what patterns may cost. */
 const REQUEST_CHARS_MAX = 4000;
 
 /** "; then" is left alone, since it is most likely the shell's. */
-const THEN = /(?<!;)(?:\s*[,.])?\s+(?:and\s+)?then\s+/gi;
-const AND = /\s*,\s+(?:and\s+)?|\s+and\s+/gi;
-const AT_ONCE = /[\s,]+(?:(?:all |both )?at once|at the same time|in parallel|together)[\s.!]*$/i;
+const THEN = /(?<![;\s])(?:\s*[,.])?\s+(?:and\s+)?then\s+/gi;
+const AT_ONCE =
+  /(?<![\s,])[\s,]+(?:(?:all |both )?at once|at the same time|in parallel|together)[\s.!]*$/i;
 const COURTESY =
   /^(?:(?:please|kindly|now|first|next|finally|also|ok|okay|(?:can|could|would|will) you|i(?:'d| would) like you to|i want you to|let's|tell me)[\s,:]+)+(?=\S)/i;
 

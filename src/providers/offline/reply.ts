@@ -16,6 +16,8 @@ export type Piece =
 
 export type Turn = {
   request: string;
+  /** Those that the message quotes. */
+  files: string[];
   imageTypes: string[];
   /** What the calls of each reply in this turn got back. */
   rounds: ToolAnswer[][];
@@ -77,7 +79,7 @@ function isAnswer({ before, rounds }: Turn, steps: readonly Step[]): boolean {
   );
 }
 
-function openingRemarks({ before, imageTypes }: Turn): Piece[] {
+function openingRemarks({ before, files, imageTypes }: Turn): Piece[] {
   const remarks: Piece[] = [];
   if (before?.finished === false)
     remarks.push(text("I leave the request before this one as it is, unfinished."));
@@ -85,6 +87,12 @@ function openingRemarks({ before, imageTypes }: Turn): Piece[] {
     remarks.push(
       text(
         `You sent ${plural(imageTypes.length, "image")} (${imageTypes.join(", ")}). I cannot see images.`,
+      ),
+    );
+  if (files.length > 0)
+    remarks.push(
+      text(
+        `You sent ${plural(files.length, "file")} (${brief(files.join(", "))}). I take no requests from files.`,
       ),
     );
   return remarks;

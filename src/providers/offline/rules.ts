@@ -211,7 +211,9 @@ function failingAtFirst(times: number, fault: Fault | null): Step | null {
 }
 
 function asQuestion(words: string): string {
-  const question = words.replace(/^(?:a question|for|about)\s*/i, "").replace(/[\s?.!]+$/, "");
+  const question = words
+    .replace(/^(?:a question|for|about)\s*/i, "")
+    .replace(/(?<![\s?.!])[\s?.!]+$/, "");
   if (question === "") return "Which file should I read?";
   return `${question[0]?.toUpperCase()}${question.slice(1)}?`;
 }

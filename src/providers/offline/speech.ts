@@ -38,7 +38,7 @@ export function code(text: string): string {
 
 /** The text as a code block, cut at a line, with a note of what was left out. */
 export function block(text: string): string {
-  const lines = text.replace(/\n+$/, "").split("\n");
+  const lines = text.replace(/(?<!\n)\n+$/, "").split("\n");
   const shown: string[] = [];
   let chars = 0;
   for (const line of lines.slice(0, SHOWN_LINES_MAX)) {

@@ -1,18 +1,21 @@
-/** Reading plain English: quoted passages, lists, places, and phrases as patterns. */
+/**
+ * Reading plain English: quoted passages, lists, places, and phrases as patterns. A pattern takes blanks
+ * only from where they begin, because one that tries every blank of a long run takes minutes.
+ */
 
-const QUOTED = "`[^`]*`|\"[^\"]*\"|“[^”]*”|(?<![\\w'])'[^']*'(?!\\w)";
+const QUOTED = "`[^`]*`|\"[^\"]*\"|“[^“”]*”|(?<![\\w'])'[^']*'(?!\\w)";
 const PASSAGE = new RegExp(`\`\`\`[^]*?\`\`\`|${QUOTED}`, "g");
 
 /** What may stand in a placeholder of a phrase. */
 const PLACEHOLDERS: Record<string, string> = {
   name: `${QUOTED}|\\S+?`,
-  path: `${QUOTED}|\\S*[./]\\S*?`,
+  path: `${QUOTED}|(?=\\S*[./])\\S+?`,
   glob: "[\\w.+-]*[*?][\\w.*?+-]*",
   plain: "[\\w.*?+-]+",
   backticked: "`[^`]+`",
   fenced: "```[^]*```",
   number: "\\d[\\d,_]*",
-  words: "[^]+?",
+  words: "(?=\\S)[^]+?(?<=\\S)",
   text: "[^]*",
 };
 
@@ -66,9 +69,11 @@ export function splitOutsideQuotes(text: string, separator: RegExp): string[] {
   return parts.map((part) => part.trim()).filter((part) => part !== "");
 }
 
+/** What stands between the parts of a list. */
+export const AND = /(?<!\s)\s*,\s+(?:and\s+)?|(?<!\s)\s+and\s+/gi;
+
 /** `a, "b c" and d` as its parts, quotes kept. */
-export const listed = (text: string): string[] =>
-  splitOutsideQuotes(text, /\s*,\s+(?:and\s+)?|\s+and\s+/gi);
+export const listed = (text: string): string[] => splitOutsideQuotes(text, AND);
 
 /** What stands between the quotes, or the trimmed text where it is not one quoted passage. */
 export function unquoted(text = ""): string {
@@ -88,8 +93,8 @@ export const isOneName = (text: string): boolean => /^(?:\0+|[^\s\0]+)$/.test(ma
 export const withoutEnding = (clause: string): string =>
   clause
     .trim()
-    .replace(/(?<=[^\s.])[.,!?]+$|\s+[!?]+$/, "")
-    .replace(/[\s,]+(?:please|thanks|thank you)$/i, "");
+    .replace(/(?<![\s.,!?])[.,!?]+$|(?<!\s)\s+[!?]+$/, "")
+    .replace(/(?<![\s,])[\s,]+(?:please|thanks|thank you)$/i, "");
 
 /** The path that a word after "in" names; null: the whole workspace. */
 export function placeNamed(word: string | undefined): string | null {
