@@ -55,7 +55,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { home, directory, env, log } = options;
   const paths = kollabPaths(home);
   const dataDir = options.dataDir ?? paths.engineDir;
-  const store = openSqlite(join(dataDir, "engine.db"));
+  const store = openSqlite(join(dataDir, "engine.db"), (error) =>
+    log.warn("checkpoint failed", { error }),
+  );
   const guard = new ProcessGuard();
   const commit = new GroupCommit(store);
   const closing = new AbortController();

@@ -10,8 +10,8 @@ import { applyOne, type Row } from "./writes.ts";
 /** Rows of events read at a time; a row holds what one tick of the event loop wrote. */
 const BATCHES_MAX = 64;
 
-/** `file`: a path whose folder is made if need be, or `:memory:`. */
-export function openSqlite(file: string): Store {
+/** `file`: a path whose folder is made if need be, or `:memory:`. `onError`: of work beside the calls. */
+export function openSqlite(file: string, onError: (error: unknown) => void = () => {}): Store {
   const db = openDatabase(file);
   const owners = registerEngine(db);
   const all = <T>(sql: string, row: Row = {}): T[] => db.query<T, Row>(sql).all(row);
@@ -22,7 +22,7 @@ export function openSqlite(file: string): Store {
     for (const write of writes) applyOne(change, owners.self, write);
   });
 
-  const checkpoint = checkpoints(db, file);
+  const checkpoint = checkpoints(db, file, onError);
 
   return {
     async apply(writes) {
