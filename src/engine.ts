@@ -6,9 +6,8 @@ import { kollabPaths } from "./config/paths.ts";
 import { createProfiles, type Profiles } from "./config/profiles.ts";
 import type { Log } from "./lib/log.ts";
 import { ProcessGuard } from "./lib/process-guard.ts";
-import { openModel, preload } from "./providers/registry.ts";
+import { openModel } from "./providers/registry.ts";
 import { EventLog } from "./session/event-log.ts";
-import { profileOf } from "./session/profile-of.ts";
 import { SessionRegistry } from "./session/registry.ts";
 import { GroupCommit } from "./store/group-commit.ts";
 import { openSqlite } from "./store/sqlite.ts";
@@ -19,7 +18,6 @@ const PERMISSION_TIMEOUT_MS = 300_000;
 /** Events kept of one session; the oldest go first. */
 const EVENTS_KEPT = 200_000;
 const LIFECYCLE_EVENTS_KEPT = 10_000;
-const PRELOAD_DELAY_MS = 20;
 
 export type EngineOptions = {
   /** The folder that holds `.kollab`. */
@@ -78,20 +76,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         lifecycle,
         eventsKept,
         permissionTimeoutMs: options.permissionTimeoutMs ?? PERMISSION_TIMEOUT_MS,
-        profileOf: (session) => profileOf(session, profiles),
         areaOf: areaOf({ home, closed: [dataDir] }),
-        openModel: (profile) => openModel(profile),
-        preload: ({ record, secrets }) => {
-          const provider =
-            secrets.credentials?.provider ?? profiles.get(record.profileResolved)?.provider;
-          // Once its creation was answered: loading holds everybody up for a moment.
-          if (!provider) return;
-          const load = () =>
-            preload(provider).catch((error) =>
-              log.warn("provider not loaded", { provider, error }),
-            );
-          setTimeout(load, PRELOAD_DELAY_MS).unref();
-        },
+        profiles,
+        openModel,
       },
       builtInTools({ env, guard, home, closed: [dataDir] }),
     );

@@ -1,7 +1,6 @@
 /** From a profile to a model that can be called. */
 import type { Model } from "../domain/model.ts";
 import type { Profile } from "../domain/profile.ts";
-import { VENDORS, type VendorName } from "./catalog.ts";
 import { DEFAULT_DEADLINES, type Deadlines, resolveEndpoint } from "./endpoint.ts";
 
 /**
@@ -16,23 +15,12 @@ export async function openModel(
   const endpoint = resolveEndpoint(profile, deadlines);
   switch (endpoint.protocol) {
     case "chat":
-      return (await PROTOCOLS.chat()).openChat(endpoint);
+      return (await import("./openai-chat.ts")).openChat(endpoint);
     case "responses":
-      return (await PROTOCOLS.responses()).openResponses(endpoint);
+      return (await import("./openai-responses.ts")).openResponses(endpoint);
     case "messages":
-      return (await PROTOCOLS.messages()).openAnthropic(endpoint);
+      return (await import("./anthropic.ts")).openAnthropic(endpoint);
     default:
       return endpoint.protocol satisfies never;
   }
-}
-
-const PROTOCOLS = {
-  chat: () => import("./openai-chat.ts"),
-  responses: () => import("./openai-responses.ts"),
-  messages: () => import("./anthropic.ts"),
-};
-
-/** Loads what a provider's first call would else wait for; nothing for one that is not known. */
-export async function preload(provider: string): Promise<void> {
-  if (Object.hasOwn(VENDORS, provider)) await PROTOCOLS[VENDORS[provider as VendorName].protocol]();
 }

@@ -13,6 +13,7 @@ import { endInterrupted } from "./interrupted.ts";
 import { permissionsOf } from "./permission-events.ts";
 import { cancel, startNext } from "./runs.ts";
 import type { Session, SessionServices } from "./session.ts";
+import { prepareModel } from "./session-model.ts";
 
 /** A session that nobody used for so long goes back to the store. */
 const IDLE_MS = 10 * 60_000;
@@ -184,7 +185,7 @@ export class SessionRegistry {
       profile: record.profile,
       workspace: record.workspace,
     });
-    this.services.preload(session);
+    prepareModel(session);
     return session;
   }
 

@@ -1,4 +1,5 @@
 /** The Session type: one conversation in memory, as plain data; what must survive is in `record`. */
+import type { Profiles } from "../config/profiles.ts";
 import type { EventBody } from "../domain/events.ts";
 import type { RunId, SessionId } from "../domain/ids.ts";
 import type { Message } from "../domain/messages.ts";
@@ -64,13 +65,10 @@ export type SessionServices = {
   readonly log: Log;
   /** The lifecycle of all sessions, for dashboards. */
   readonly lifecycle: EventLog;
-  /** The profile that a session's next call of the model uses. Throws EngineError. */
-  profileOf(session: Session): Promise<Profile>;
-  /** Which files a message may quote. */
+  readonly profiles: Profiles;
+  /** What files of a workspace may be read. */
   readonly areaOf: AreaOf;
   openModel(profile: Profile): Promise<Model>;
-  /** Begins to load what that will need, while nobody waits for it. */
-  preload(session: Session): void;
 };
 
 /** Adds to the conversation, for good. What is written in the same tick is stored with it. */

@@ -1,11 +1,11 @@
 /** One turn: from a user's message to the reply that calls no more tools, or to what ended it early. */
 import { CANCELLED_BY_USER, EngineError, toEngineError, turnFault } from "../domain/errors.ts";
 import type { LastEvent } from "../domain/events.ts";
-import type { Model } from "../domain/model.ts";
 import type { RunRecord } from "../domain/session.ts";
 import { answerOpenCalls } from "./conversation.ts";
 import { callModel, type ModelReply } from "./model-call.ts";
 import { type ActiveRun, addMessage, forgetContent, type Session, saveRun } from "./session.ts";
+import { modelOf } from "./session-model.ts";
 import { runToolCalls } from "./tool-calls.ts";
 
 /** Twenty rounds of tools and the reply to the last of them; a message's `limits` say otherwise. */
@@ -46,7 +46,7 @@ export async function runTurn(session: Session, run: ActiveRun): Promise<LastEve
 }
 
 async function runSteps(session: Session, run: ActiveRun, signal: AbortSignal): Promise<string> {
-  const model = await openModel(session);
+  const model = await modelOf(session);
   const { usage, limits } = run.record;
   const callsMax = limits.modelCalls ?? MODEL_CALLS_DEFAULT;
   for (let calls = 0; ; calls++) {
@@ -74,17 +74,6 @@ async function runCalls(
   record.usage.toolCalls += allowed.length;
   await runToolCalls(session, allowed, signal);
   if (allowed.length < calls.length) throw new LimitReached("max_tool_calls");
-}
-
-/** The session's model, opened anew when the user changed its profile meanwhile. */
-async function openModel(session: Session): Promise<Model> {
-  const profile = await session.services.profileOf(session);
-  if (session.model && Bun.deepEquals(session.model.profile, profile)) return session.model.model;
-  session.model?.model.close();
-  session.model = null;
-  const model = await session.services.openModel(profile);
-  session.model = { profile, model };
-  return model;
 }
 
 /** Messages that came while the turn ran are the user's next words to the model. */
