@@ -76,5 +76,5 @@ export type RunRecord = {
   steeredInto: RunId | null;
   stopReason: string | null;
   error: { code: TurnFault; message: string } | null;
-  usage: { inputTokens: number; outputTokens: number; toolCalls: number };
+  usage: { inputTokens: number; outputTokens: number; thinkingTokens: number; toolCalls: number };
 };

@@ -285,6 +285,6 @@ function newRun(session: Session, submission: Submission): RunRecord {
     steeredInto: null,
     stopReason: null,
     error: null,
-    usage: { inputTokens: 0, outputTokens: 0, toolCalls: 0 },
+    usage: { inputTokens: 0, outputTokens: 0, thinkingTokens: 0, toolCalls: 0 },
   };
 }

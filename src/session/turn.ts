@@ -57,6 +57,7 @@ async function runSteps(session: Session, run: ActiveRun, signal: AbortSignal): 
     const reply = await callModel(session, model, signal, (text) => addReply(session, text));
     usage.inputTokens += reply.usage.inputTokens;
     usage.outputTokens += reply.usage.outputTokens;
+    usage.thinkingTokens += reply.usage.thinkingTokens;
     addReply(session, reply.text, reply);
     if (reply.calls.length > 0) await runCalls(session, run, reply, signal);
     else if (run.steered.length === 0) return reply.stopReason;
@@ -106,7 +107,7 @@ const complete = ({ usage }: RunRecord, stopReason: string): LastEvent => ({
   type: "turn_complete",
   input_tokens: usage.inputTokens,
   output_tokens: usage.outputTokens,
-  thinking_tokens: 0,
+  thinking_tokens: usage.thinkingTokens,
   tool_calls: usage.toolCalls,
   stop_reason: stopReason,
 });
