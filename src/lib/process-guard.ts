@@ -31,6 +31,9 @@ const spawnWatchdog = () =>
 /** How long a watchdog may take to end when its input has ended. */
 const CLOSE_MS = 1_000;
 
+/** A watchdog that ends sooner will not live longer the next time. */
+const LIFETIME_MS_MIN = 10;
+
 type Watchdog = ReturnType<typeof spawnWatchdog>;
 
 export class ProcessGuard {
@@ -43,7 +46,12 @@ export class ProcessGuard {
     const watchdog = spawnWatchdog();
     watchdog.unref();
     this.watchdog = watchdog;
-    void watchdog.exited.then(() => this.lose(watchdog));
+    const startedAt = performance.now();
+    void watchdog.exited.then(() => {
+      this.lose(watchdog);
+      // What it watched shall not wait for the next command. One that cannot live is not tried again.
+      if (this.groups.size > 0 && performance.now() - startedAt > LIFETIME_MS_MIN) this.start();
+    });
     for (const group of this.groups) this.tell("+", group);
   }
 
