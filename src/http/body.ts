@@ -4,6 +4,8 @@ import { findJsonFault } from "../lib/json-fault.ts";
 import { invalidRequest } from "./errors.ts";
 
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
+/** Longer bodies that are no JSON are not searched for the place. */
+const FAULT_CHARS_MAX = 256 * 1024;
 /** Those who look into a body after us go as deep as it does. */
 const DEPTH_MAX = 100;
 
@@ -35,7 +37,8 @@ const isDeeperThan = (levels: number, value: unknown): boolean =>
   (levels === 0 || Object.values(value).some((each) => isDeeperThan(levels - 1, each)));
 
 function notJson(text: string, cause: unknown): EngineError {
-  const fault = findJsonFault(text);
+  // Nobody looks for a comma in more than this, and others wait meanwhile.
+  const fault = text.length > FAULT_CHARS_MAX ? null : findJsonFault(text);
   const lines = text.split("\n").slice(0, (fault?.line ?? 1) - 1);
   const offset = lines.reduce((sum, line) => sum + line.length + 1, (fault?.column ?? 1) - 1);
   const msg = `JSON decode error: ${fault?.problem ?? "not JSON"}`;

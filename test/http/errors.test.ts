@@ -348,7 +348,7 @@ describe("422", () => {
         await e.json("DELETE", `/sessions/${session_id}`);
       }
       // Nobody else is answered meanwhile. It takes some milliseconds; this is for a busy machine.
-      expect(performance.now() - started).toBeLessThan(1_000);
+      expect(performance.now() - started).toBeLessThan(5_000);
     },
     30_000,
   );

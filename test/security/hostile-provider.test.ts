@@ -131,6 +131,6 @@ describe("a hostile provider", () => {
       worst = Math.max(worst, performance.now() - b);
     }
     await ended;
-    expect(worst).toBeLessThan(250);
+    expect(worst).toBeLessThan(1_500);
   });
 });
