@@ -12,7 +12,7 @@ export type LateWrite = Write | (() => Write | null);
  * Groups that follow each other without a pause are made larger: after a burst one goes down each
  * interval. A single turn never waits; many streams at once share their transactions.
  */
-const GROUP_INTERVAL_MS = 2;
+const GROUP_INTERVAL_MS = 1;
 const BURST = 16;
 
 export class GroupCommit {
