@@ -127,7 +127,9 @@ export class EventLog {
           if (batch) cursor = lastOf(batch);
           if (batch) return batch;
           if (this.failure) throw this.failure;
-          if (this.ended || signal.aborted) return null;
+          const isOver = this.ended || signal.aborted;
+          // What is on its way to the store is waited for, also at the end.
+          if (isOver && this.stored === this.range.last) return null;
           await woken;
         }
       },
@@ -161,6 +163,7 @@ export class EventLog {
         batch = { first, json: this.pending.map((event) => JSON.stringify(event)) };
       } catch (error) {
         // Its own log's trouble; the rest of the group must not suffer for it.
+        this.pending = [];
         this.fail(error);
         return null;
       }

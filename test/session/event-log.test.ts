@@ -147,6 +147,16 @@ test("what several logs write in one tick is one transaction", async () => {
   expect(groups).toBe(1);
 });
 
+test("a log that ends is read to its end, also what was just appended", async () => {
+  const { log } = await openLog();
+  const reader = log.reader(0, never);
+  log.append(denied("a"));
+  log.close();
+  expect((await reader.next())?.json).toHaveLength(1);
+  expect(await reader.next()).toBeNull();
+  expect(() => log.append(denied("b"))).toThrow("closed");
+});
+
 test("an aborted reader stops waiting", async () => {
   const { log } = await openLog();
   const abort = new AbortController();
