@@ -1,7 +1,6 @@
 /** Builds every part once, wires them, closes them in reverse. Nothing of it is global. */
 import { join } from "node:path";
 import { createKeyring, systemLookups } from "./config/keyring.ts";
-import { findLocalServers } from "./config/local-servers.ts";
 import { kollabPaths } from "./config/paths.ts";
 import { createProfiles, type Profiles } from "./config/profiles.ts";
 import type { Log } from "./lib/log.ts";
@@ -44,7 +43,6 @@ export type Engine = {
   readonly lifecycle: EventLog;
   /** Aborts when every session is closed: streams that never end by themselves end then. */
   readonly closing: AbortSignal;
-  findLocalServers: typeof findLocalServers;
   /** Ends every turn and lets go of everything, the database last. */
   close(): Promise<void>;
 };
@@ -59,6 +57,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const guard = new ProcessGuard();
   const commit = new GroupCommit(store);
   const closing = new AbortController();
+  let close = () => store.close();
   try {
     const eventsKept = options.eventsKept ?? EVENTS_KEPT;
     const lifecycle = await EventLog.open(
@@ -82,15 +81,15 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       },
       builtInTools({ env, guard, home, closed: [dataDir] }),
     );
-    if (options.recover ?? true) await sessions.recover();
-    let closed: Promise<void> | null = null;
-    const close = async () => {
+    close = async () => {
       await sessions.close();
       closing.abort();
       await guard.close();
       await commit.settled().catch((error) => log.error("last writes failed", { error }));
       await store.close();
     };
+    if (options.recover ?? true) await sessions.recover();
+    let closed: Promise<void> | null = null;
     return {
       options,
       startedAt: Date.now(),
@@ -98,14 +97,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       sessions,
       lifecycle,
       closing: closing.signal,
-      findLocalServers,
       close() {
         closed ??= close();
         return closed;
       },
     };
   } catch (error) {
-    await store.close();
+    await close();
     throw error;
   }
 }

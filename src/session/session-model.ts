@@ -10,13 +10,23 @@ const PREPARE_DELAY_MS = 20;
 /** Opened by the first turn, and anew when the user changed its profile meanwhile. Throws EngineError. */
 export async function modelOf(session: Session): Promise<Model> {
   const profile = await profileOf(session);
-  if (session.model && Bun.deepEquals(session.model.profile, profile)) return session.model.model;
+  const known = openedFor(session, profile);
+  if (known) return known;
   session.model?.model.close();
   session.model = null;
   const model = await session.services.openModel(profile);
+  // Another call may have opened it meanwhile: a session has one.
+  const opened = openedFor(session, profile);
+  if (opened) {
+    model.close();
+    return opened;
+  }
   session.model = { profile, model };
   return model;
 }
+
+const openedFor = ({ model }: Session, profile: Profile): Model | null =>
+  model && Bun.deepEquals(model.profile, profile) ? model.model : null;
 
 /**
  * Opens the model of a new session while nobody waits for it: loading an SDK holds everybody up. Not

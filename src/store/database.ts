@@ -18,6 +18,7 @@ const CHECKPOINT_IDLE_MS = 500;
 const CHECKPOINT_IDLE_BYTES = 4 * 1024 * 1024;
 const CHECKPOINT_BUSY_BYTES = 96 * 1024 * 1024;
 const WRITES_BETWEEN_LOOKS = 256;
+
 /** Throws `unavailable` with the file's name; leaves nothing open and a newer file as it was. */
 export function openDatabase(file: string): Database {
   let db: Database | null = null;

@@ -1,6 +1,7 @@
 /** The engine itself: alive, which version, what it has, whether it is ready. */
 import { bearer } from "@elysiajs/bearer";
 import { Elysia } from "elysia";
+import { findLocalServers } from "../../config/local-servers.ts";
 import { readiness } from "../../config/readiness.ts";
 import type { TokenCheck } from "../../config/token.ts";
 import type { Engine } from "../../engine.ts";
@@ -50,7 +51,7 @@ export const systemRoutes = (engine: Engine, token: TokenCheck) =>
         return {
           ready: profiles === "ok" && api_credentials === "ok",
           checks: { profiles, sessions: live.length > 0 ? "ok" : "idle", api_credentials },
-          local_servers: await engine.findLocalServers(request.signal),
+          local_servers: await findLocalServers(request.signal),
         };
       },
       { detail: { summary: "Whether a real model can be used", tags: ["system"] } },
