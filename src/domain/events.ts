@@ -3,8 +3,9 @@
  * hence snake_case, hence never renamed.
  */
 import type { TurnFault } from "./errors.ts";
-import type { RunId, Seq, SessionId, ToolCallId } from "./ids.ts";
-import type { ApprovalScope, RiskLevel } from "./permission.ts";
+import type { CheckpointId, RunId, Seq, SessionId, ToolCallId } from "./ids.ts";
+import type { ApprovalScope, PermissionPrompt, RiskLevel } from "./permission.ts";
+import type { TodoItem } from "./todo.ts";
 
 type Json = Record<string, unknown>;
 type CallFields = {
@@ -31,10 +32,12 @@ export type OriginalEvent =
   | { type: "token"; text: string }
   | { type: "thinking"; text: string }
   | ({ type: "tool_start" } & CallFields)
-  | ({ type: "permission_request"; risk_reason: string } & CallFields)
+  | ({ type: "permission_request" } & PermissionPrompt)
   | { type: "permission_granted"; tool_id: ToolCallId; scope: ApprovalScope }
   | { type: "permission_denied"; tool_id: ToolCallId; reason: PermissionDenial }
   | ({ type: "tool_result" } & ResultFields)
+  /** Ends its turn: the next message is the answer. `pending_tools`: calls that are held until then. */
+  | { type: "question_gate"; question: string; pending_tools: number }
   | ({ type: "turn_complete"; tool_calls: number; stop_reason: string } & UsageFields)
   | { type: "error"; code: TurnFault; message: string; retryable: boolean };
 
@@ -56,6 +59,28 @@ export type AddedEvent =
       cost_usd: number | null;
       duration_ms: number;
     } & UsageFields)
+  /** The agent's plan, whole, each time it changes. */
+  | { type: "todo"; items: TodoItem[] }
+  /** A tool call handed a task to this session, a child of this one. */
+  | { type: "subagent_started"; tool_id: ToolCallId; child_session_id: SessionId; task: string }
+  /** A background command has ended. */
+  | {
+      type: "process_ended";
+      name: string;
+      exit_code: number | null;
+      signal: string | null;
+      timed_out: boolean;
+    }
+  /** The turn is about to change files; they are kept as they were, and can be restored. */
+  | { type: "checkpoint"; checkpoint_id: CheckpointId; turn_id: RunId | null; files: string[] }
+  /** What this cannot bring back; `path` null: not one file. */
+  | {
+      type: "checkpoint_skipped";
+      checkpoint_id: CheckpointId | null;
+      path: string | null;
+      size: number | null;
+      reason: string;
+    }
   /** A call of the model failed before its first token and is tried again after `delay_ms`. */
   | { type: "retry"; attempt: number; delay_ms: number; reason: string }
   /** A message was accepted while a run was active: it waits (place 1 is next) … */

@@ -13,7 +13,14 @@ export type AssistantMessage = {
   partial?: true;
 };
 /** What a tool answered. Every call of an assistant message has exactly one, right after it. */
-export type ToolMessage = { role: "tool"; callId: ToolCallId; output: string; isError: boolean };
+export type ToolMessage = {
+  role: "tool";
+  callId: ToolCallId;
+  output: string;
+  isError: boolean;
+  /** Shown to a model that sees, with the output. */
+  images?: Image[];
+};
 
 /** `ts`: milliseconds since the epoch, when it was added. */
 export type Message = (UserMessage | AssistantMessage | ToolMessage) & { ts: number };

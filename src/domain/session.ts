@@ -1,8 +1,8 @@
 /** What a session and a run are, as plain data that survives a restart. No secret is in here. */
 import type { TurnFault } from "./errors.ts";
-import type { RunId, Seq, SessionId } from "./ids.ts";
+import type { RunId, Seq, SessionId, ToolCallId } from "./ids.ts";
 import type { UserMessage } from "./messages.ts";
-import type { ApprovalMode } from "./permission.ts";
+import type { ApprovalMode, StoredApproval } from "./permission.ts";
 
 export type SessionRecord = {
   id: SessionId;
@@ -26,7 +26,42 @@ export type SessionRecord = {
   totals: { turns: number; inputTokens: number; outputTokens: number };
   stats: PermissionStats;
   lastTurn: { runId: RunId; status: TurnOutcome; error: string | null } | null;
+  /** Native names of the tools it may be offered; null: all. */
+  tools: string[] | null;
+  network: NetworkPolicy;
+  /** What people approved for the rest of the session. */
+  approvals: StoredApproval[];
+  /** The question that its last turn ended with; its last reply's calls are held until the answer. */
+  question: OpenQuestion | null;
+  /** Of a child session: the call that it works for. `depth`: 1 for a child, 2 for a child's child. */
+  parent: { sessionId: SessionId; toolId: ToolCallId; depth: number } | null;
+  children: SessionId[];
 };
+
+/** What the session's tools may reach: `none` nothing, `allowlist` what was approved, `full` everything. */
+export const NETWORK_POLICIES = ["none", "allowlist", "full"] as const;
+export type NetworkPolicy = (typeof NETWORK_POLICIES)[number];
+
+export type OpenQuestion = { question: string; pendingTools: number };
+
+/** What sessions did not have from the beginning. */
+type Added = Pick<
+  SessionRecord,
+  "tools" | "network" | "approvals" | "question" | "parent" | "children"
+>;
+const added = (): Added => ({
+  tools: null,
+  network: "allowlist",
+  approvals: [],
+  question: null,
+  parent: null,
+  children: [],
+});
+
+/** A record as an older engine may have stored it, made whole. */
+export const wholeRecord = (
+  stored: Omit<SessionRecord, keyof Added> & Partial<Added>,
+): SessionRecord => ({ ...added(), ...stored });
 
 export type PermissionStats = {
   total_checks: number;

@@ -1,4 +1,5 @@
 /** A stream of bytes kept as text in bounded memory: its beginning and its end. */
+import { BINARY_TEXT, DecodedText } from "./decoded-text.ts";
 
 /** No text that was cut is longer than this. */
 export const TEXT_CHARS_MAX = 80_000;
@@ -6,30 +7,24 @@ const NOTE_CHARS_MAX = 100;
 /** Kept of the beginning, and as much of the end. */
 const HALF_CHARS_MAX = (TEXT_CHARS_MAX - NOTE_CHARS_MAX) / 2;
 
-/** A NUL among the first bytes means that the stream is no text. */
-const SNIFFED_BYTES = 1024;
-const BINARY_TEXT = "[binary output not displayed]";
-
 export class CapturedText {
-  /** How many came, kept or not. */
-  bytes = 0;
-  binary = false;
   private characters = 0;
   private head = "";
   private tail = "";
-  private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  private readonly decoded = new DecodedText();
 
   /** Keeps what it can; returns the text that these bytes complete. */
   add(bytes: Uint8Array): string {
-    const sniffed = bytes.subarray(0, Math.max(0, SNIFFED_BYTES - this.bytes));
-    if (sniffed.includes(0)) this.binary = true;
-    this.bytes += bytes.length;
-    return this.binary ? "" : this.keep(this.decoder.decode(bytes, { stream: true }));
+    return this.keep(this.decoded.add(bytes));
   }
 
   /** The stream has ended: a character that was cut in its middle counts as well. */
   end(): string {
-    return this.binary ? "" : this.keep(this.decoder.decode());
+    return this.keep(this.decoded.end());
+  }
+
+  get binary(): boolean {
+    return this.decoded.binary;
   }
 
   /** Of the whole text, kept or not. */
@@ -54,12 +49,13 @@ export class CapturedText {
 
 /**
  * A text that is too long as its beginning, a note and its end. `length`: how long it was, where a part
- * of its middle is lost already.
+ * of its middle is lost already. `more`: what the note says besides.
  */
-export function cutMiddle(text: string, length = text.length): string {
+export function cutMiddle(text: string, length = text.length, more = ""): string {
   if (length <= TEXT_CHARS_MAX) return text;
-  const head = text.slice(0, HALF_CHARS_MAX).toWellFormed();
-  const tail = text.slice(-HALF_CHARS_MAX).toWellFormed();
-  const omitted = length - 2 * HALF_CHARS_MAX;
-  return `${head}\n[… ${omitted} characters left out here …]\n${tail}`;
+  const half = HALF_CHARS_MAX - Math.ceil(more.length / 2);
+  const head = text.slice(0, half).toWellFormed();
+  const tail = text.slice(-half).toWellFormed();
+  const omitted = length - 2 * half;
+  return `${head}\n[… ${omitted} characters left out here${more} …]\n${tail}`;
 }

@@ -1,32 +1,29 @@
-/** Runs a command in a process group of its own, within limits, and leaves no process of the group behind. */
-import { closeSync } from "node:fs";
-import { within } from "./abort.ts";
+/** Runs a command to its end, within limits, and leaves no process of its group behind. */
 import { CapturedText } from "./captured-text.ts";
 import { LiveText } from "./live-text.ts";
-import { openPipe, type Pipe } from "./pipe.ts";
-import { killGroup, type ProcessGuard } from "./process-guard.ts";
+import {
+  drain,
+  endOfGroup,
+  type GroupOptions,
+  type Output,
+  spawnGroup,
+  stopRequest,
+} from "./process-group.ts";
 
 /** From the polite signal to the other one. */
 const TERMINATION_MS = 2_000;
-/** How long what the command left running may hold its output open. */
-const LEFTOVERS_MS = 50;
-/** Output that is still open after SIGKILL belongs to somebody else. */
-const GIVE_UP_MS = 500;
-/** A command that writes more than this is read slowly, so that it does not cost a processor. */
-const FLOOD_BYTES = 16 * 1024 * 1024;
+/** Somebody waits for the end of this command, so that a flood is read fast. */
 const FLOOD_PAUSE_MS = 1;
 
-export type ProcessOptions = {
-  command: string[];
-  cwd: string;
-  /** The whole environment; nothing is inherited. */
-  env: Record<string, string>;
+export type ProcessOptions = Omit<GroupOptions, "merged"> & {
   timeoutMs: number;
-  /** Ends the command should the engine die first. */
-  guard: ProcessGuard;
-  /** What it prints, as text, while it runs. Must not throw. */
+  /** What it prints, as text, while it runs: in pieces of some size, and not all of a long one. Must not throw. */
   onOutput(text: string): void;
+  /** All that it prints, as text, at once. The command is read on when it resolves. Must not reject. */
+  keep?(from: OutputName, text: string): Promise<void>;
 };
+
+export type OutputName = "stdout" | "stderr";
 
 export type ProcessResult = {
   /** null: a signal ended it, or it could not be ended. */
@@ -42,8 +39,6 @@ export type ProcessResult = {
   binary: boolean;
   durationMs: number;
 };
-
-type Ending = "exited" | "timed_out" | "cancelled";
 
 const NEVER_STARTED: ProcessResult = {
   exitCode: null,
@@ -67,26 +62,22 @@ export async function runProcess(
   const stdout = new CapturedText();
   const stderr = new CapturedText();
   const live = new LiveText(options.onOutput);
-  const child = await spawnGroup(options);
+  const child = await spawnGroup({ ...options, merged: false });
   const stop = stopRequest(options.timeoutMs, signal);
+  const read = async (from: OutputName, output: Output | null, captured: CapturedText) => {
+    const pass = async (text: string) => {
+      live.add(text);
+      await options.keep?.(from, text);
+    };
+    if (output) await drain(output, FLOOD_PAUSE_MS, (bytes) => pass(captured.add(bytes)));
+    await pass(captured.end());
+  };
   try {
     const drained = Promise.all([
-      drain(child.stdout, stdout, live),
-      drain(child.stderr, stderr, live),
+      read("stdout", child.stdout, stdout),
+      read("stderr", child.stderr, stderr),
     ]);
-    const gone = Promise.all([child.process.exited, drained]);
-    const ending: Ending = await Promise.race([
-      child.process.exited.then(() => "exited" as const),
-      stop.requested,
-    ]);
-    if (ending === "exited") {
-      await within(LEFTOVERS_MS, drained);
-    } else {
-      killGroup(child.process.pid, "SIGTERM");
-      await within(TERMINATION_MS, gone);
-    }
-    killGroup(child.process.pid, "SIGKILL");
-    await within(GIVE_UP_MS, gone);
+    const ending = await endOfGroup(child, drained, stop.requested, TERMINATION_MS);
     return {
       exitCode: child.process.exitCode,
       signal: child.process.signalCode,
@@ -104,82 +95,4 @@ export async function runProcess(
     await child.close();
     options.guard.forget(child.process.pid);
   }
-}
-
-type Output = {
-  read(): Promise<{ done: boolean; value?: Uint8Array }>;
-  cancel(): Promise<void>;
-};
-
-/** The command, leading a process group and session of its own, and what it prints. */
-async function spawnGroup({ command, cwd, env, guard }: ProcessOptions) {
-  const pipes: (Pipe | null)[] = [];
-  try {
-    pipes.push(await openPipe());
-    pipes.push(await openPipe());
-    guard.start();
-    const [out, err] = pipes;
-    const child = Bun.spawn({
-      cmd: command,
-      cwd,
-      env,
-      stdio: ["ignore", out?.writeEnd ?? "pipe", err?.writeEnd ?? "pipe"],
-      detached: true,
-    });
-    watch(guard, child.pid);
-    const outputs = [openOutput(out, child.stdout), openOutput(err, child.stderr)] as const;
-    const close = async () => {
-      // Those that failed have nothing left to cancel, and say so again.
-      await Promise.allSettled(outputs.map((output) => output.cancel()));
-      for (const pipe of pipes) if (pipe) closeSync(pipe.readEnd);
-    };
-    return { process: child, stdout: outputs[0], stderr: outputs[1], close };
-  } catch (error) {
-    for (const pipe of pipes) if (pipe) closeSync(pipe.readEnd);
-    throw error;
-  } finally {
-    for (const pipe of pipes) if (pipe) closeSync(pipe.writeEnd);
-  }
-}
-
-/** A command that cannot be watched does not run. */
-function watch(guard: ProcessGuard, group: number): void {
-  try {
-    guard.watch(group);
-  } catch (error) {
-    killGroup(group, "SIGKILL");
-    guard.forget(group);
-    throw error;
-  }
-}
-
-function openOutput(pipe: Pipe | null | undefined, stream: unknown): Output {
-  const output = pipe ? Bun.file(pipe.readEnd).stream() : stream;
-  return (output as ReadableStream<Uint8Array>).getReader();
-}
-
-/** Reads to the end and never stops, so that a command is not blocked by a text that nobody keeps. */
-async function drain(output: Output, text: CapturedText, live: LiveText): Promise<void> {
-  for (;;) {
-    // A read that fails is the end of the output; what came before counts.
-    const { value } = await output.read().catch(() => ({ value: undefined }));
-    if (!value) break;
-    live.add(text.add(value));
-    if (text.bytes > FLOOD_BYTES) await Bun.sleep(FLOOD_PAUSE_MS);
-  }
-  live.add(text.end());
-}
-
-/** Asks for the end when the time is up or the signal aborts, whichever is first. */
-function stopRequest(timeoutMs: number, signal: AbortSignal) {
-  const { promise, resolve } = Promise.withResolvers<Ending>();
-  const timer = setTimeout(() => resolve("timed_out"), timeoutMs);
-  const onAbort = () => resolve("cancelled");
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  const dispose = () => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
-  };
-  return { requested: promise, dispose };
 }

@@ -65,3 +65,10 @@ test("a cut never splits a character in two", () => {
   const text = cutMiddle(`x${"😀".repeat(TEXT_CHARS_MAX)}`);
   expect(text.isWellFormed()).toBe(true);
 });
+
+test("a note that says more takes its room from the text", () => {
+  const more = `; the whole is in ${"x".repeat(2_000)}`;
+  const text = cutMiddle(numbered(100_000), undefined, more);
+  expect(text.length).toBeLessThanOrEqual(TEXT_CHARS_MAX);
+  expect(text).toContain(`characters left out here${more} …]\n`);
+});

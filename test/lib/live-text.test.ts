@@ -41,3 +41,25 @@ test("a text without end is passed on up to a limit, and the last piece says so"
   );
   expect(pieces[0]).toEndWith("[… the rest is not shown while it runs …]\n");
 });
+
+test("a text that trickles is passed on soon at first, and then in larger pieces", async () => {
+  const { live, pieces, passed } = collected();
+  let added = 0;
+  const trickle = setInterval(() => live.add(`${added++} `), 5);
+  for (let n = 0; n < 4; n += 1) await passed();
+  clearInterval(trickle);
+  live.end();
+  expect(pieces.join("")).toBe(Array.from({ length: added }, (_, n) => `${n} `).join(""));
+  expect(pieces.length).toBeLessThanOrEqual(5);
+  expect(pieces[3]!.length).toBeGreaterThan(pieces[0]!.length);
+});
+
+test("nothing is passed on after the end", async () => {
+  const { live, pieces, passed } = collected();
+  live.add("a");
+  await passed();
+  live.end();
+  live.add("late");
+  await Bun.sleep(150);
+  expect(pieces).toEqual(["a"]);
+});

@@ -155,6 +155,23 @@ test("a flood of output is read to its end in bounded memory", async () => {
   expect(live.join("").length).toBeLessThan(300_000);
 });
 
+test("who keeps the output gets all of it, and the command waits for him", async () => {
+  const kept = { stdout: 0, stderr: "" };
+  let writing = 0;
+  const result = await run("yes | head -c 3000000; echo err >&2", {
+    async keep(from, text) {
+      if (from === "stderr") kept.stderr += text;
+      else kept.stdout += text.length;
+      writing += 1;
+      expect(writing).toBeLessThanOrEqual(2);
+      await Bun.sleep(0);
+      writing -= 1;
+    },
+  });
+  expect(result.outputLength).toBe(3_000_004);
+  expect(kept).toEqual({ stdout: 3_000_000, stderr: "err\n" });
+});
+
 test("output that is no text is named, not shown", async () => {
   const live: string[] = [];
   const result = await run("head -c 100000 /dev/zero; echo text >&2; sleep 0.2", {
