@@ -42,4 +42,20 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (log, first)
   );
   `,
+  `
+  CREATE TABLE documents (
+    session_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (session_id, name)
+  ) WITHOUT ROWID;
+  -- Numbered in the order of their creation.
+  CREATE TABLE checkpoints (
+    number INTEGER PRIMARY KEY,
+    session_id TEXT NOT NULL,
+    id TEXT NOT NULL,
+    record TEXT NOT NULL,
+    UNIQUE (session_id, id)
+  );
+  `,
 ];

@@ -1,7 +1,8 @@
 /** The store in one SQLite file (WAL), or in memory for tests. The queries; what changes it is in `writes.ts`. */
+import type { CheckpointRecord } from "../domain/checkpoint.ts";
 import type { Seq, SessionId } from "../domain/ids.ts";
 import type { Message } from "../domain/messages.ts";
-import type { RunRecord, SessionRecord } from "../domain/session.ts";
+import { type RunRecord, wholeRecord } from "../domain/session.ts";
 import { checkpoints, openDatabase } from "./database.ts";
 import { registerEngine } from "./owners.ts";
 import type { Store, StoredSession, Write } from "./store.ts";
@@ -51,6 +52,16 @@ export function openSqlite(file: string, onError: (error: unknown) => void = () 
         "SELECT message FROM messages WHERE session_id = $session ORDER BY position",
         { session },
       ).map((row): Message => JSON.parse(row.message));
+    },
+    async document(session, name) {
+      const sql = "SELECT text FROM documents WHERE session_id = $session AND name = $name";
+      return first<{ text: string }>(sql, { session, name })?.text ?? null;
+    },
+    async checkpoints(session) {
+      return all<{ record: string }>(
+        "SELECT record FROM checkpoints WHERE session_id = $session ORDER BY number",
+        { session },
+      ).map((row): CheckpointRecord => JSON.parse(row.record));
     },
     async run(session, id) {
       const sql = "SELECT record FROM runs WHERE session_id = $session AND id = $id";
@@ -117,7 +128,7 @@ const SESSION_SQL = `SELECT record, system_prompt <> '' AS hasSystemPrompt, coal
   FROM sessions`;
 
 const readSession = (row: SessionRow): StoredSession => ({
-  record: JSON.parse(row.record) as SessionRecord,
+  record: wholeRecord(JSON.parse(row.record)),
   messageCount: row.messageCount,
   hasSystemPrompt: row.hasSystemPrompt === 1,
 });

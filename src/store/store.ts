@@ -2,7 +2,8 @@
  * What survives a restart: the few verbs the engine needs. `sqlite.ts` meets them with one file;
  * another database can, without a change for callers.
  */
-import type { RunId, Seq, SessionId } from "../domain/ids.ts";
+import type { CheckpointRecord } from "../domain/checkpoint.ts";
+import type { CheckpointId, RunId, Seq, SessionId } from "../domain/ids.ts";
 import type { Message } from "../domain/messages.ts";
 import type { RunRecord, SessionRecord } from "../domain/session.ts";
 
@@ -16,18 +17,26 @@ export const LIFECYCLE_LOG = "~engine";
 /** Consecutive events as stored: `json[i]` is the event with seq `first + i`. */
 export type EventBatch = { first: Seq; json: string[] };
 
+/** Small texts that a session keeps beside its record, whole. */
+export type DocumentName = "todo" | "scratchpad";
+
 /** A change. Those given to one `apply` are made in order, all or none. */
 export type Write =
   | { kind: "new_session"; record: SessionRecord }
   /** Changes nothing where the session was deleted. */
   | { kind: "session"; record: SessionRecord }
   | { kind: "system_prompt"; session: SessionId; text: string }
-  /** With its runs, messages and events. */
+  /** With all that is stored of it. */
   | { kind: "delete_session"; session: SessionId }
   | { kind: "run"; record: RunRecord }
   /** `index` counts from 0; an index in use is written over. */
   | { kind: "message"; session: SessionId; index: number; message: Message }
   | { kind: "clear_messages"; session: SessionId }
+  /** This and the next change nothing where the session was deleted. */
+  | { kind: "document"; session: SessionId; name: DocumentName; text: string }
+  /** One with this id is written over, and keeps its place. */
+  | { kind: "checkpoint"; session: SessionId; record: CheckpointRecord }
+  | { kind: "delete_checkpoint"; session: SessionId; id: CheckpointId }
   | { kind: "events"; log: LogId; batch: EventBatch }
   /**
    * Forgets the events before `before`, but for those stored in one piece with later ones. At least
@@ -55,6 +64,9 @@ export type Store = {
   sessionCount(): Promise<number>;
   systemPrompt(id: SessionId): Promise<string>;
   messages(id: SessionId): Promise<Message[]>;
+  document(session: SessionId, name: DocumentName): Promise<string | null>;
+  /** Oldest first. */
+  checkpoints(session: SessionId): Promise<CheckpointRecord[]>;
 
   run(session: SessionId, id: RunId): Promise<RunRecord | null>;
   /** Newest first. */

@@ -31,6 +31,8 @@ export function applyOne(
       change("DELETE FROM events WHERE log = $session", { session });
       change("DELETE FROM messages WHERE session_id = $session", { session });
       change("DELETE FROM runs WHERE session_id = $session", { session });
+      change("DELETE FROM documents WHERE session_id = $session", { session });
+      change("DELETE FROM checkpoints WHERE session_id = $session", { session });
       change("DELETE FROM sessions WHERE id = $session", { session });
       break;
     }
@@ -58,6 +60,26 @@ export function applyOne(
     case "clear_messages":
       change("DELETE FROM messages WHERE session_id = $session", { session: write.session });
       break;
+    case "document": {
+      const sql = `INSERT INTO documents (session_id, name, text)
+        SELECT id, $name, $text FROM sessions WHERE id = $session
+        ON CONFLICT (session_id, name) DO UPDATE SET text = excluded.text`;
+      change(sql, { session: write.session, name: write.name, text: write.text });
+      break;
+    }
+    case "checkpoint": {
+      const { session, record } = write;
+      const sql = `INSERT INTO checkpoints (session_id, id, record)
+        SELECT id, $id, $record FROM sessions WHERE id = $session
+        ON CONFLICT (session_id, id) DO UPDATE SET record = excluded.record`;
+      change(sql, { session, id: record.id, record: JSON.stringify(record) });
+      break;
+    }
+    case "delete_checkpoint": {
+      const sql = "DELETE FROM checkpoints WHERE session_id = $session AND id = $id";
+      change(sql, { session: write.session, id: write.id });
+      break;
+    }
     case "events": {
       const { first, json } = write.batch;
       const sql =

@@ -2,10 +2,13 @@ import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import type { RunId, SessionId } from "../../src/domain/ids.ts";
+import type { CheckpointRecord } from "../../src/domain/checkpoint.ts";
+import type { CheckpointId, RunId, SessionId } from "../../src/domain/ids.ts";
 import type { Message } from "../../src/domain/messages.ts";
 import type { RunRecord } from "../../src/domain/session.ts";
+import { MIGRATIONS } from "../../src/store/migrations.ts";
 import { openSqlite } from "../../src/store/sqlite.ts";
+import type { Write } from "../../src/store/store.ts";
 import { sessionRecord, withFolder } from "../support/store.ts";
 
 const S1 = "s1" as SessionId;
@@ -114,4 +117,56 @@ test("a database of a newer program is refused and left alone", () =>
     expect(() => openSqlite(file)).toThrow(/newer kollab-engine \(version 1000/);
     expect(db.query("PRAGMA user_version").get()).toEqual({ user_version: 1000 });
     db.close();
+  }));
+
+const checkpoint = (id: string, commands = 0): CheckpointRecord => ({
+  id: id as CheckpointId,
+  kind: "turn",
+  runId: "r1" as RunId,
+  restores: null,
+  createdAt: 1,
+  files: [],
+  leftOut: 0,
+  commands,
+});
+
+test("a session's documents and checkpoints are kept until it is deleted, and none after that", async () => {
+  const store = openSqlite(":memory:");
+  const writes: Write[] = [
+    { kind: "document", session: S1, name: "todo", text: "[1]" },
+    { kind: "document", session: S1, name: "todo", text: "[2]" },
+    { kind: "checkpoint", session: S1, record: checkpoint("c2") },
+    { kind: "checkpoint", session: S1, record: checkpoint("c1") },
+    { kind: "checkpoint", session: S1, record: checkpoint("c3") },
+    { kind: "checkpoint", session: S1, record: checkpoint("c2", 4) },
+    { kind: "delete_checkpoint", session: S1, id: "c3" as CheckpointId },
+  ];
+  await store.apply([{ kind: "new_session", record: sessionRecord("s1") }, ...writes]);
+  expect(await store.document(S1, "todo")).toBe("[2]");
+  expect(await store.document(S1, "scratchpad")).toBeNull();
+  expect(await store.checkpoints(S1)).toEqual([checkpoint("c2", 4), checkpoint("c1")]);
+  expect(await store.checkpoints("s2" as SessionId)).toEqual([]);
+
+  await store.apply([{ kind: "delete_session", session: S1 }, ...writes]);
+  expect(await store.document(S1, "todo")).toBeNull();
+  expect(await store.checkpoints(S1)).toEqual([]);
+  await store.close();
+});
+
+test("a database of an older program gets its new shape, and its sessions what they lacked", () =>
+  withFolder(async (folder) => {
+    const file = join(folder, "engine.db");
+    const old = new Database(file);
+    old.run(MIGRATIONS[0]!);
+    old.run("PRAGMA user_version = 1");
+    const { network: _network, children: _children, ...lacking } = sessionRecord("s1");
+    old
+      .query("INSERT INTO sessions (id, record) VALUES ('s1', $record)")
+      .run({ $record: JSON.stringify(lacking) });
+    old.close();
+    const store = openSqlite(file);
+    expect((await store.session(S1))?.record).toEqual(sessionRecord("s1"));
+    await store.apply([{ kind: "document", session: S1, name: "scratchpad", text: "x" }]);
+    expect(await store.document(S1, "scratchpad")).toBe("x");
+    await store.close();
   }));
