@@ -30,6 +30,12 @@ const SYSTEM_FAILURES: Record<string, string> = {
   EISDIR: "Is a directory",
   ENOENT: "Not found",
   EMFILE: "Too many open files",
+  EBUSY: "In use",
+  ENOTEMPTY: "Not empty",
+  EXDEV: "On another file system",
+  EIO: "The device does not answer as it should",
+  EINVAL: "The file system does not take this",
+  ENXIO: "Nothing is at its other end",
 };
 
 /** A tool's work with its failures as results. What was cancelled before it began is not begun. */

@@ -3,9 +3,14 @@ import { accessSync, constants } from "node:fs";
 import { isAbsolute } from "node:path";
 import type { Tool } from "../domain/tool.ts";
 import type { ProcessGuard } from "../lib/process-guard.ts";
+import type { BackgroundCommands } from "./background-commands.ts";
 import { toolEnvironment } from "./environment.ts";
 import { fileTools } from "./files.ts";
-import { createTerminal } from "./terminal.ts";
+import { noteTools } from "./notes.ts";
+import { searchTools } from "./search.ts";
+import { subagent } from "./subagent.ts";
+import { terminalTools } from "./terminal.ts";
+import { webTools } from "./web-fetch.ts";
 import { areaOf } from "./workspace.ts";
 
 const SHELL = "/bin/sh";
@@ -17,6 +22,9 @@ export type BuiltInOptions = {
   env: Record<string, string | undefined>;
   /** Ends commands that the engine can no longer end itself. */
   guard: ProcessGuard;
+  background: BackgroundCommands;
+  /** Of this program, for servers that it asks. */
+  version: string;
   /** What `~` means, and where the engine's `.kollab` is. */
   home: string;
   /** Directories of the engine that no tool reaches, besides that one. */
@@ -24,15 +32,19 @@ export type BuiltInOptions = {
 };
 
 /** Sorted by name, the order in which models get them. */
-export function builtInTools({ env, guard, home, closed }: BuiltInOptions): Tool[] {
+export function builtInTools(options: BuiltInOptions): Tool[] {
+  const { env, guard, background, home, closed, version } = options;
   const area = areaOf({ home, closed });
-  const terminal = createTerminal({
-    areaOf: area,
-    guard,
-    shell: usableShell(env.SHELL),
-    env: toolEnvironment(env),
-  });
-  return [...fileTools(area), terminal].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const terminal = { areaOf: area, guard, background, shell: usableShell(env.SHELL) };
+  const tools = [
+    ...fileTools(area),
+    ...noteTools(),
+    ...searchTools({ areaOf: area, guard }),
+    ...terminalTools({ ...terminal, env: toolEnvironment(env) }),
+    ...webTools({ version, env }),
+    subagent,
+  ];
+  return tools.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function usableShell(shell: string | undefined): string {

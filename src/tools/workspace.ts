@@ -14,9 +14,11 @@ export type Area = {
   home: string;
   /** Never reached, even inside the workspace: where the engine keeps keys and settings. */
   closed: readonly string[];
+  /** Directories that are read wherever they are, closed ones included; never written. */
+  readable: readonly string[];
 };
 
-export type AreaOf = (workspace: string) => Area;
+export type AreaOf = (workspace: string, readable?: readonly string[]) => Area;
 
 /** For every workspace: `closed` are directories of the engine besides its `.kollab` in `home`. */
 export function areaOf({
@@ -24,7 +26,7 @@ export function areaOf({
   closed = [],
 }: Partial<Pick<Area, "closed">> & Pick<Area, "home">): AreaOf {
   const everywhere = { home, closed: [join(home, ".kollab"), ...closed] };
-  return (workspace) => ({ ...everywhere, workspace });
+  return (workspace, readable = []) => ({ ...everywhere, workspace, readable });
 }
 
 /** Folders whose files say what programs run and where keys go: hooks of Git, our own settings. */
@@ -35,24 +37,31 @@ const SYSTEM_DIRECTORIES = ["/proc", "/sys", "/dev"];
 
 /** The real path of what `path` names, whether it exists or not. Throws ToolFailure where it is not allowed. */
 export async function insideWorkspace(area: Area, path: string): Promise<string> {
-  if (path === "") throw new ToolFailure("The path is empty");
-  if (path.includes("\0")) throw new ToolFailure(`The path contains a NUL byte: ${shown(path)}`);
-  if (path.split("/").includes(".."))
-    throw new ToolFailure(`'..' is not allowed in a path: ${shown(path)}`);
-  const real = await realPath(resolve(area.workspace, expandHome(path, area.home)));
-  if (!isWithin(area.workspace, real))
-    throw new ToolFailure(`Outside the workspace: ${shown(path)}`);
-  if (await isClosed(area, real)) throw new ToolFailure(`Access is not allowed: ${shown(path)}`);
+  const real = await realPath(absolute(area, path));
+  if (!(await isReadable(area, real))) await requireInside(area, real, path);
   return real;
 }
 
 /** As `insideWorkspace`, for what is about to be written. */
 export async function writableInWorkspace(area: Area, path: string): Promise<string> {
-  const real = await insideWorkspace(area, path);
-  const parts = relative(area.workspace, real).toLowerCase().split("/");
-  const folder = NEVER_WRITTEN.find((name) => parts.includes(name));
-  if (folder) throw new ToolFailure(`Files of ${folder} are not written to: ${shown(path)}`);
+  const real = await realPath(absolute(area, path));
+  await requireInside(area, real, path);
+  refuseFolders(area, real, path);
   return real;
+}
+
+/**
+ * As `writableInWorkspace`, for what is taken away from its place: a link there is meant itself, not what
+ * it points to.
+ */
+export async function placeInWorkspace(area: Area, path: string): Promise<string> {
+  const written = absolute(area, path);
+  const place = join(await realPath(dirname(written)), basename(written));
+  if (place === area.workspace)
+    throw new ToolFailure(`This is the workspace itself: ${shown(path)}`);
+  await requireInside(area, place, path);
+  refuseFolders(area, place, path);
+  return place;
 }
 
 /** A file that a message refers to. Throws where it is outside, missing, no regular file or too large. */
@@ -63,6 +72,26 @@ export async function readWorkspaceFile(
 ): Promise<Buffer> {
   const { bytes } = await readRegularFile(await insideWorkspace(area, path), bytesMax);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function absolute({ workspace, home }: Area, path: string): string {
+  if (path === "") throw new ToolFailure("The path is empty");
+  if (path.includes("\0")) throw new ToolFailure(`The path contains a NUL byte: ${shown(path)}`);
+  if (path.split("/").includes(".."))
+    throw new ToolFailure(`'..' is not allowed in a path: ${shown(path)}`);
+  return resolve(workspace, expandHome(path, home));
+}
+
+async function requireInside(area: Area, real: string, path: string): Promise<void> {
+  if (!isWithin(area.workspace, real))
+    throw new ToolFailure(`Outside the workspace: ${shown(path)}`);
+  if (await isClosed(area, real)) throw new ToolFailure(`Access is not allowed: ${shown(path)}`);
+}
+
+function refuseFolders(area: Area, real: string, path: string): void {
+  const parts = relative(area.workspace, real).toLowerCase().split("/");
+  const folder = NEVER_WRITTEN.find((name) => parts.includes(name));
+  if (folder) throw new ToolFailure(`Files of ${folder} are not written to: ${shown(path)}`);
 }
 
 function expandHome(path: string, home: string): string {
@@ -90,6 +119,15 @@ async function isThere(path: string): Promise<boolean> {
     if (errorCode(error) === "ENOENT") return false;
     throw error;
   }
+}
+
+/** Only what leads to such a directory may be a link: in its own place a link could lead anywhere. */
+async function isReadable({ readable }: Area, real: string): Promise<boolean> {
+  for (const directory of readable) {
+    const there = join(await realPath(dirname(directory)), basename(directory));
+    if (isWithin(there, real)) return true;
+  }
+  return false;
 }
 
 async function isClosed({ closed }: Area, real: string): Promise<boolean> {

@@ -102,7 +102,7 @@ describe("file_read", () => {
     const errors = await Promise.all(["none", "d", "bin", "latin1"].map((file) => read(file)));
     expect(errors.map(({ error }) => error)).toEqual([
       `File not found: ${inWorkspace("none")}`,
-      `Is a directory: ${inWorkspace("d")}`,
+      `Is a directory: ${inWorkspace("d")}; file_list shows what is in it`,
       `Cannot read binary file: ${inWorkspace("bin")} (not UTF-8 text)`,
       `Cannot read binary file: ${inWorkspace("latin1")} (not UTF-8 text)`,
     ]);
@@ -170,6 +170,22 @@ describe("file_edit", () => {
       metadata: {
         file_path: path,
         diff_info: { find: "a", replace: "$&", count: 3, lines: [1, 2, 4] },
+        diff: [
+          "diff --git a/run.sh b/run.sh",
+          "--- a/run.sh",
+          "+++ b/run.sh",
+          "@@ -1,4 +1,4 @@",
+          "-a b",
+          "-b a",
+          "+$& b",
+          "+b $&",
+          " c",
+          "-a",
+          "\\ No newline at end of file",
+          "+$&",
+          "\\ No newline at end of file",
+          "",
+        ].join("\n"),
       },
     });
     expect(text("run.sh")).toBe("$& b\nb $&\nc\n$&");
@@ -199,26 +215,56 @@ describe("file_edit", () => {
     expect(text("a.txt")).toBe("\ufeffone\r\n2\r\n");
   });
 
-  test("changes nothing where the text is not found, and says what is similar", async () => {
+  test("changes nothing where there is nothing to find, and refuses to change nothing", async () => {
     write("a.ts", "function a() {\n    return 1;\n}\n");
-    const path = inWorkspace("a.ts");
-    expect((await edit("a.ts", "  return  1;\n}", "x")).error).toBe(
-      `Pattern not found in ${path}; its first line is similar to line 2: compare spaces and the lines after it`,
-    );
-    expect((await edit("a.ts", "absent", "x")).error).toBe(
-      `Pattern not found in ${path}; nothing similar is in it, read the file first`,
-    );
     expect((await edit("a.ts", "", "x")).error).toBe("Parameter 'find' must not be empty");
+    expect((await edit("a.ts", "a", "a")).error).toBe(
+      "find and replace are the same text: nothing would change",
+    );
     expect((await edit("none.ts", "a", "x")).error).toBe(
       `File not found: ${inWorkspace("none.ts")}`,
     );
     expect(readdirSync(fixture.workspace)).toEqual(["a.ts"]);
   });
 
+  test("with replace_all:false refuses several places, and lists them", async () => {
+    write("a.ts", `${"x = 1;\n".repeat(12)}y = 1;\n`);
+    const once = (find: string) =>
+      fixture.run(tools, "file_edit", { file: "a.ts", find, replace: "z", replace_all: "false" });
+    const refused = await once("= 1");
+    expect(refused.error).toBe(
+      `Pattern found 13 times in ${inWorkspace("a.ts")}, and replace_all is false: add surrounding lines to find`,
+    );
+    expect(refused.output).toStartWith("It begins in these lines:\n1\tx = 1;\n2\tx = 1;\n");
+    expect(refused.output).toEndWith("\n10\tx = 1;\n… and 3 more");
+    expect((await once("y = 1")).ok).toBe(true);
+    expect(text("a.ts")).toEndWith("x = 1;\nz;\n");
+  });
+
+  test("matches and writes with the line ends of a file that has CRLF", async () => {
+    write("a.txt", "one\r\ntwo\r\nthree\r\n");
+    expect((await edit("a.txt", "one\ntwo\n", "1\n2\n")).ok).toBe(true);
+    expect((await edit("a.txt", "three", "3\n4")).ok).toBe(true);
+    expect(text("a.txt")).toBe("1\r\n2\r\n3\r\n4\r\n");
+    write("mixed.txt", "one\r\ntwo\nthree\n");
+    expect((await edit("mixed.txt", "one\ntwo", "x")).error).toEndWith(
+      "closest is lines 1-2, which differs only in line ends (CRLF or LF)",
+    );
+    expect((await edit("mixed.txt", "two\nthree", "2\n3")).ok).toBe(true);
+    expect(text("mixed.txt")).toBe("one\r\n2\n3\n");
+  });
+
+  test("refuses to replace more than can be replaced at once", async () => {
+    write("a.txt", "x".repeat(500_001));
+    expect((await edit("a.txt", "x", "")).error).toContain("at most 500000 are replaced at once");
+  });
+
   test("refuses to let a file grow without bounds", async () => {
     write("a.txt", "x".repeat(1_000));
     const result = await edit("a.txt", "x", "y".repeat(100_000));
-    expect(result.error).toBe("The edited file would have more than 10485760 characters");
+    expect(result.error).toBe(
+      `Nothing changed: ${inWorkspace("a.txt")} would have more than 10485760 bytes`,
+    );
     expect(text("a.txt")).toBe("x".repeat(1_000));
   });
 

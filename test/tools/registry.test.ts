@@ -2,21 +2,52 @@ import { afterAll, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { ProcessGuard } from "../../src/lib/process-guard.ts";
+import { BackgroundCommands } from "../../src/tools/background-commands.ts";
 import { builtInTools, cleanToolName } from "../../src/tools/registry.ts";
 import { toolFixture } from "../support/tool-fixture.ts";
 
 const guard = new ProcessGuard();
-afterAll(() => guard.close());
+const background = new BackgroundCommands({ guard });
+afterAll(async () => {
+  await background.close();
+  await guard.close();
+});
 
-const toolsWith = (env: Record<string, string>) => builtInTools({ env, guard, home: "/nowhere" });
+const toolsWith = (env: Record<string, string>) =>
+  builtInTools({ env, guard, background, version: "1", home: "/nowhere" });
 
 test("the built-in tools are sorted by name and say what they are", () => {
   const tools = toolsWith({ HOME: "/nowhere" });
   expect(tools.map(({ name, type, risk }) => [name, type, risk])).toEqual([
+    ["apply_patch", "apply_patch", "medium"],
+    ["file_append", "file_append", "low"],
+    ["file_copy", "file_copy", "low"],
+    ["file_copy_overwrite", "file_copy_overwrite", "medium"],
     ["file_create", "file_create", "medium"],
+    ["file_create_overwrite", "file_create_overwrite", "medium"],
+    ["file_delete", "file_delete", "high"],
     ["file_edit", "file_edit", "medium"],
+    ["file_grep", "file_grep", "low"],
+    ["file_insert_after", "file_insert_after", "medium"],
+    ["file_insert_before", "file_insert_before", "medium"],
+    ["file_list", "file_list", "low"],
+    ["file_mkdir", "file_mkdir", "low"],
+    ["file_move", "file_move", "medium"],
     ["file_read", "file_read", "low"],
+    ["file_rmdir", "file_rmdir", "medium"],
+    ["glob", "search", "low"],
+    ["grep", "search", "low"],
+    ["scratchpad", "scratchpad", "low"],
+    ["scratchpad_append", "scratchpad_append", "low"],
+    ["scratchpad_clear", "scratchpad_clear", "low"],
+    ["scratchpad_get", "scratchpad_get", "low"],
+    ["subagent", "subagent", "low"],
     ["terminal", "terminal", "high"],
+    ["terminal_kill", "terminal_kill", "medium"],
+    ["terminal_output", "terminal_output", "low"],
+    ["terminal_status", "terminal_status", "low"],
+    ["todo", "todo", "low"],
+    ["web_fetch", "web_fetch", "medium"],
   ]);
   for (const { parameters, description } of tools) {
     expect(JSON.parse(JSON.stringify(parameters))).toMatchObject({ type: "object" });
@@ -55,7 +86,14 @@ test("no tool reaches what is closed to all", async () => {
   fixture.write("ws/data/secret", "s");
   fixture.write("ws/.kollab/engine.token", "s");
   const closed = [join(fixture.workspace, "data")];
-  const tools = builtInTools({ env: {}, guard, home: fixture.workspace, closed });
+  const tools = builtInTools({
+    env: {},
+    guard,
+    background,
+    version: "1",
+    home: fixture.workspace,
+    closed,
+  });
   for (const file of ["data/secret", ".kollab/engine.token"])
     expect((await fixture.run(tools, "file_read", { file })).error).toBe(
       `Access is not allowed: ${file}`,

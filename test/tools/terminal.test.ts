@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import type { ToolCallId } from "../../src/domain/ids.ts";
 import type { Tool } from "../../src/domain/tool.ts";
 import { ProcessGuard } from "../../src/lib/process-guard.ts";
-import { createTerminal } from "../../src/tools/terminal.ts";
+import { BackgroundCommands } from "../../src/tools/background-commands.ts";
+import { terminalTools } from "../../src/tools/terminal.ts";
 import { areaOf } from "../../src/tools/workspace.ts";
 import { groupIsGone } from "../support/process-group.ts";
 import { type ToolFixture, toolFixture } from "../support/tool-fixture.ts";
@@ -12,24 +14,27 @@ const guard = new ProcessGuard();
 afterAll(() => guard.close());
 
 let fixture: ToolFixture;
-let terminal: Tool;
+let tools: Tool[];
 
 beforeEach(() => {
   fixture = toolFixture();
-  terminal = newTerminal();
+  tools = newTools();
 });
 afterEach(() => fixture[Symbol.dispose]());
 
-const newTerminal = (shell = "/bin/sh") =>
-  createTerminal({
+const newTools = (shell = "/bin/sh") =>
+  terminalTools({
     shell,
     env: { PATH: "/usr/bin:/bin", GREETING: "hello" },
     guard,
     areaOf: areaOf({ home: fixture.home }),
+    background: new BackgroundCommands({ guard }),
   });
 
+const terminal = () => tools.find((tool) => tool.name === "terminal")!;
+
 const run = (command: string, more: Record<string, unknown> = {}, signal?: AbortSignal) =>
-  fixture.run([terminal], "terminal", { command, ...more }, signal);
+  fixture.run(tools, "terminal", { command, ...more }, signal);
 
 test("a command runs in the workspace, with the environment it was given", async () => {
   expect(await run('pwd; echo "$PWD $GREETING"')).toEqual({
@@ -82,9 +87,9 @@ test("a time limit is seconds, minutes or hours; anything else is refused before
 
 test("a cancelled command ends with its children and says so", async () => {
   const cancel = new AbortController();
-  const result = await terminal.run(
+  const result = await terminal().run(
     { command: "echo $$; sleep 300 & sleep 300" },
-    { workspace: fixture.workspace, signal: cancel.signal, progress: () => cancel.abort() },
+    fixture.context({ signal: cancel.signal, progress: () => cancel.abort() }),
   );
   expect(result).toMatchObject({
     ok: false,
@@ -119,15 +124,74 @@ test("cwd is a directory inside the workspace", async () => {
   expect(existsSync(join(fixture.outside, "ran"))).toBe(false);
 });
 
-test("long output loses its middle, and both streams together stay within the limit", async () => {
+test("long output loses its middle, and the whole is in a file that the text names", async () => {
   const result = await run("echo first; seq 1 50000; seq 1 50000 >&2; echo last >&2");
-  expect(result.metadata).toEqual({ exit_code: 0, truncated: true, cwd: fixture.workspace });
+  const file = join(fixture.outputs, "call_1.txt");
+  expect(result.metadata).toEqual({
+    exit_code: 0,
+    truncated: true,
+    output_file: file,
+    cwd: fixture.workspace,
+  });
   expect(result.output.length).toBeLessThanOrEqual(80_000);
   expect(result.output).toStartWith("first\n1\n2\n");
   expect(result.output).toEndWith("\n50000\nlast\n");
   expect(result.output.match(/characters left out here/g)).toHaveLength(1);
+  expect(result.output).toContain(
+    `; the whole output (${statSync(file).size} bytes) can be read by parts, with file_read and its offset and limit: ${file} …]`,
+  );
+  const seq = Array.from({ length: 50_000 }, (_, n) => String(n + 1));
+  const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+  expect(lines.sort()).toEqual(["first", ...seq, ...seq, "last"].sort());
+});
+
+test("output that is not cut makes no file", async () => {
   const short = await run("seq 1 5000; seq 1 5000 >&2");
   expect(short.metadata).toEqual({ exit_code: 0, cwd: fixture.workspace });
+  expect(existsSync(fixture.outputs)).toBe(false);
+});
+
+test("the file of a long output is there while the command still runs", async () => {
+  const file = join(fixture.outputs, "call_2.txt");
+  const result = await terminal().run(
+    { command: `seq 1 50000; until [ -s ${file} ]; do sleep 0.01; done; echo seen; exit 3` },
+    fixture.context({ callId: "call_2" as ToolCallId }),
+  );
+  expect(result).toMatchObject({ ok: false, error: "Exit code 3: 49999 | 50000 | seen" });
+  expect(readFileSync(file, "utf8")).toEndWith("\n50000\nseen\n");
+});
+
+test("a command is not the worse for an output that cannot be kept", async () => {
+  fixture.write("outputs", "a file where the folder should be");
+  const result = await run("seq 1 50000");
+  expect(result.ok).toBe(true);
+  expect(result.output).toContain("characters left out here; it could not be kept (");
+  expect(result.metadata).toEqual({ exit_code: 0, truncated: true, cwd: fixture.workspace });
+});
+
+test("what a command prints is shown while it runs, in pieces that are passed on soon", async () => {
+  const seen = join(fixture.workspace, "seen");
+  const shown: string[] = [];
+  const result = await terminal().run(
+    { command: "echo one; until [ -e seen ]; do sleep 0.01; done; echo two" },
+    fixture.context({
+      progress(text) {
+        shown.push(text);
+        fixture.write("ws/seen", "");
+      },
+    }),
+  );
+  expect(existsSync(seen)).toBe(true);
+  expect(shown.join("")).toBe("one\ntwo\n");
+  expect(result.output).toBe("one\ntwo\n");
+});
+
+test("a command that never stops printing is ended in time, in bounded memory", async () => {
+  const result = await run("yes", { timeout: "0.5s" });
+  expect(result.error).toBe("Command timed out after 0.5s");
+  expect(result.output.length).toBeLessThanOrEqual(80_000);
+  expect(statSync(join(fixture.outputs, "call_1.txt")).size).toBeLessThanOrEqual(10 * 1024 * 1024);
+  expect(fixture.shown.join("").length).toBeLessThan(300_000);
 });
 
 test("binary output is not shown", async () => {
@@ -163,17 +227,32 @@ test("a command that cannot be started is a result that says why", async () => {
   expect((await run("  ")).error).toBe("Parameter 'command' must not be empty");
   expect((await run("echo a\0b")).error).toBe("The command contains a NUL byte");
   expect((await run(`echo ${"x".repeat(3_000_000)}`)).error).toEndWith(": the command is too long");
-  terminal = newTerminal("/no/such/shell");
+  tools = newTools("/no/such/shell");
   expect((await run("true")).error).toBe(
     `Cannot start /no/such/shell in ${fixture.workspace}: one of them does not exist`,
   );
 });
 
-test("only what can run is offered: no background yet", () => {
-  expect(Object.keys(terminal.parameters.properties as object)).toEqual([
-    "command",
-    "timeout",
-    "cwd",
+test("the terminal tools have the names, risks and parameters that prompts rely on", () => {
+  const parametersOf = ({ parameters }: Tool) => Object.keys(parameters.properties as object);
+  expect(
+    tools.map((tool) => [
+      tool.name,
+      tool.type,
+      tool.risk,
+      parametersOf(tool),
+      tool.parameters.required,
+    ]),
+  ).toEqual([
+    [
+      "terminal",
+      "terminal",
+      "high",
+      ["command", "background", "name", "timeout", "cwd"],
+      ["command"],
+    ],
+    ["terminal_status", "terminal_status", "low", ["name"], ["name"]],
+    ["terminal_output", "terminal_output", "low", ["name", "lines"], ["name"]],
+    ["terminal_kill", "terminal_kill", "medium", ["name"], ["name"]],
   ]);
-  expect(terminal.parameters.required).toEqual(["command"]);
 });

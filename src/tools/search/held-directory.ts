@@ -1,0 +1,97 @@
+/**
+ * Directories held open while a walk is in them. Names are taken in what is held, step by step and no
+ * link followed, so that nobody can lead the walk elsewhere by swapping a directory on its way for a link.
+ */
+import {
+  closeSync,
+  constants,
+  type Dirent,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+} from "node:fs";
+
+export type HeldDirectory = {
+  /** Leads to this very directory, whatever its own path leads to, until it is released. */
+  path: string;
+  /** Of what has that name in it. */
+  at(name: string): string;
+  /** What is in it, in the order of names. Throws as the system does. */
+  list(): Dirent[];
+  release(): void;
+};
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = constants;
+const DIRECTORY = O_RDONLY | O_NOFOLLOW | O_DIRECTORY;
+/** Neither waits for a FIFO nor takes a terminal. */
+const FILE = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+
+/** Of a path in a directory that is held. Throws as the system does, also for a link. */
+export function holdDirectory(path: string): HeldDirectory {
+  const descriptor = openSync(path, DIRECTORY);
+  // Only Linux names what a descriptor holds.
+  const held = process.platform === "linux" ? `/proc/self/fd/${descriptor}` : path;
+  return {
+    path: held,
+    at: (name) => `${held}/${name}`,
+    list: () =>
+      readdirSync(held, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    release: () => closeSync(descriptor),
+  };
+}
+
+/** Of a path that was resolved before. Throws where it leads somewhere else by now. */
+export function holdResolved(path: string): HeldDirectory {
+  const held = holdDirectory(path);
+  if (process.platform !== "linux" || readlinkSync(held.path) === path) return held;
+  held.release();
+  throw new Error("The directory changed while it was used");
+}
+
+/** Goes down step by step from `held`, which stays held, and releases what it held on the way. */
+export function holdBelow(held: HeldDirectory, segments: readonly string[]): HeldDirectory {
+  let current = holdDirectory(held.at("."));
+  for (const segment of segments) {
+    const above = current;
+    try {
+      current = holdDirectory(above.at(segment));
+    } finally {
+      above.release();
+    }
+  }
+  return current;
+}
+
+/**
+ * The bytes of a regular file; null: it is none. What is in `space` is good until that is used again.
+ * Throws as the system does.
+ */
+export function readFileWithin(
+  path: string,
+  bytesMax: number,
+  space?: Buffer,
+): Buffer | "too_large" | null {
+  const descriptor = openSync(path, FILE);
+  try {
+    const status = fstatSync(descriptor);
+    if (!status.isFile()) return null;
+    if (status.size > bytesMax) return "too_large";
+    const bytes = (space ?? Buffer.allocUnsafe(status.size)).subarray(0, status.size);
+    return bytes.subarray(0, fill(bytes, descriptor));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** How many bytes there were. A file that grows meanwhile is read as it was. */
+function fill(bytes: Buffer, descriptor: number): number {
+  let filled = 0;
+  while (filled < bytes.length) {
+    const count = readSync(descriptor, bytes, filled, bytes.length - filled, filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return filled;
+}
