@@ -1,93 +1,129 @@
 /**
- * What a remembered approval covers. A key names a tool and, where it can, what it is used on. Each kind of
- * key begins with a word of its own, so that no path or command can look like another kind.
+ * What a remembered approval covers, and what it would be stored as. A key names a tool and what it is used
+ * on: no more than the person saw when deciding.
  */
-import { posix } from "node:path";
-import type { RiskLevel } from "../domain/permission.ts";
+import type { ApprovalScope, StoredApproval, SuggestedScope } from "../domain/permission.ts";
+import { type CheckedCall, isAtMost, isCommand, isRisky, type Judging, placesOf } from "./call.ts";
+import { type Approval, commandKey, coveringKey } from "./command-keys.ts";
+import { isGitIgnored } from "./git-ignored.ts";
+import { isPattern, literalPattern, matchesText } from "./glob.ts";
+import { isEdit } from "./modes.ts";
+import { isWithin, pathFrom, realPathOf } from "./places.ts";
 
-type Call = {
-  tool_name: string;
-  tool_type: string;
-  input: Record<string, unknown>;
-  risk_level: RiskLevel;
-};
+export type { Approval } from "./command-keys.ts";
 
-/** The key that an approval of this call is remembered under. */
-export function approvalKey(call: Call): string {
-  const { tool_type, input } = call;
-  if (tool_type === "terminal") return commandKey(String(input.command ?? ""), input.cwd);
-  if (tool_type.startsWith("file_") && typeof input.file === "string")
-    return `file:${tool_type}:${samePath(input.file)}`;
-  return toolKey(call);
-}
+/** The program that shares the file stores no level: its users are asked about dangerous calls anyway. */
+export const sharedApprovals = (keys: readonly string[]): Approval[] =>
+  keys.map((key) => ({ key, level: "medium", shared: true }));
 
-/** What remembering an approval of this call covers, for people. */
-export function coverageOf({ tool_name, tool_type, input }: Call): string {
-  if (tool_type === "terminal") {
-    const command = String(input.command ?? "");
-    const [kind, program] = commandKey(command, input.cwd).split(":", 2);
-    return kind === "program" ? `${program} …` : command;
+export const ownApprovals = (approvals: readonly StoredApproval[]): Approval[] =>
+  approvals.map((approval) => ({ ...approval, shared: false }));
+
+type Lasting = { approvals: StoredApproval[]; covers: string };
+
+/** What an answer with this scope stores; null: it counts for this call alone. */
+export function lastingApproval(scope: ApprovalScope, judging: Judging): Lasting | null {
+  const { call } = judging;
+  const { level } = call.assessment;
+  if (isRisky(level)) return null;
+  if (scope === "trust_tool") {
+    const covers = `every use of ${call.tool_name} that is not dangerous`;
+    return isCommand(call) ? null : { approvals: [{ key: toolKey(call), level }], covers };
   }
-  if (tool_type.startsWith("file_") && typeof input.file === "string") return samePath(input.file);
-  return tool_name;
+  if (scope !== "session" && scope !== "project") return null;
+  if (isCommand(call)) {
+    const key = commandKey(judging);
+    return key && { approvals: [{ key: key.key, level: key.level }], covers: key.covers };
+  }
+  if (scope === "project" && call.tool_type === "file_read")
+    return { approvals: [{ key: "file_read:*", level }], covers: READS };
+  if (!hasTargets(call))
+    return { approvals: [{ key: toolKey(call), level }], covers: `every use of ${call.tool_name}` };
+  const targets = targetsOf(judging);
+  if (targets.length === 0 || targets.length > TARGETS_MAX) return null;
+  const approvals = targets.map((target) => ({ key: keyOf(call, target), level }));
+  return { approvals, covers: `${call.tool_name} of ${targets.join(", ")}` };
 }
 
-/**
- * Whether the key covers the call. A terminal key covers simple commands only: an approved `ls` is no
- * approval of `ls && rm -rf /`.
- */
-export function approves(key: string, call: Call): boolean {
-  if (call.risk_level === "high" || call.risk_level === "unknown") return false;
-  if (call.tool_type === "terminal" && !isSimple(String(call.input.command ?? ""))) return false;
-  if (key === approvalKey(call)) return true;
-  return call.tool_type !== "terminal" && key === toolKey(call);
+const READS = "file_read: every file that Git does not ignore";
+/** More than anybody reads before saying always. */
+const TARGETS_MAX = 50;
+
+/** The scopes that make sense for the call. `once`: whatever is answered, the next one is asked about too. */
+export function suggestedScopes(judging: Judging, onlyOnce: boolean): SuggestedScope[] {
+  const { call } = judging;
+  const scopes: SuggestedScope[] = [{ scope: "once", keys: [], covers: "this call only" }];
+  if (onlyOnce || isRisky(call.assessment.level)) return scopes;
+  for (const scope of ["session", "project"] as const) add(scope);
+  if (isEdit(call.tool_type))
+    scopes.push({ scope: "always_edits", keys: [], covers: "every edit of files in this session" });
+  add("trust_tool");
+  return scopes;
+
+  function add(scope: ApprovalScope): void {
+    const lasting = lastingApproval(scope, judging);
+    if (lasting === null) return;
+    const keys = lasting.approvals.map(({ key }) => key);
+    const span = scope === "project" ? "in this project" : "in this session";
+    scopes.push({ scope, keys, covers: `${lasting.covers}, ${span}` });
+  }
 }
 
-/** The key that covers every use of a tool. */
-export const toolKey = ({ tool_type, tool_name }: Call): string => `tool:${tool_type}:${tool_name}`;
-
-/**
- * Programs whose arguments say what else is run: an approval of one use says nothing about the next. Those
- * that are missing here are approved with any arguments, as `ls` is.
- */
-const OPEN_ENDED = new Set(
-  [
-    // Run the command that follows them, or the text.
-    "builtin chroot command doas entr env eval exec flock ionice nice nohup noglob not and or if while",
-    "parallel pkexec script setsid source ssh stdbuf strace su sudo time timeout watch xargs busybox",
-    // Shells and interpreters.
-    "ash bash csh dash fish ksh nu pwsh sh tcsh zsh",
-    "bun deno lua node nodejs osascript perl php pypy python r rscript ruby tclsh",
-    // Have programs in their arguments.
-    "awk gawk mawk nawk sed gsed find fd git tar rsync ed ex vi vim nvim emacs",
-    // Run what a file says, or what they fetch.
-    "make gmake cmake ninja just cargo go npm npx pnpm pnpx yarn bunx uv uvx pip pipx poetry",
-    "docker podman kubectl",
-  ].flatMap((names) => names.split(" ")),
-);
-
-/** The program where it stands there plainly and its arguments are harmless; else the whole command. */
-function commandKey(command: string, cwd: unknown): string {
-  const directory = typeof cwd === "string" ? samePath(cwd) : ".";
-  // The shell's own blanks: any other one is a part of a word.
-  const [word = ""] = command.replace(/^[ \t]+/, "").split(/[ \t]/, 1);
-  // No assignment, quote, variable or pattern, whose program only the shell knows.
-  const isPlain = /^[\w/][\w./+-]*$|^\.{1,2}\/[\w./+-]+$/.test(word);
-  if (!isPlain || !isSimple(command) || OPEN_ENDED.has(programName(word)))
-    return `command:${directory}:${command}`;
-  // A relative path is another program in another directory.
-  return word.includes("/") ? `program:${posix.resolve("/", directory, word)}` : `program:${word}`;
+/** The key that covers the call; null: none does. */
+export function approvedBy(approvals: readonly Approval[], judging: Judging): string | null {
+  const { call } = judging;
+  const { level } = call.assessment;
+  if (isRisky(level)) return null;
+  if (isCommand(call)) return coveringKey(approvals, judging);
+  const fitting = approvals.filter((approval) => isAtMost(level, approval.level));
+  const targets = targetsOf(judging);
+  const trusted = fitting.find(({ key, shared }) =>
+    // In the shared file the same text is a file of that name.
+    shared && hasTargets(call) ? false : matchesText(key, `${call.tool_type}:${call.tool_name}`),
+  );
+  if (trusted !== undefined) return trusted.key;
+  const keys = targets.map((target) => fitting.find(({ key }) => covers(key, target, judging)));
+  return keys.every((found) => found !== undefined) ? (keys[0]?.key ?? null) : null;
 }
 
-/** Without directory and version, in lower case: some file systems take `BASH` for `bash`. */
-const programName = (word: string): string =>
-  word
-    .slice(word.lastIndexOf("/") + 1)
-    .replace(/[-.\d]+$/, "")
-    .toLowerCase();
+const toolKey = ({ tool_type, tool_name }: CheckedCall): string =>
+  `${tool_type}:${literalPattern(tool_name)}`;
 
-/** By its text alone: links, `~` and the workspace's own path are not known here, and ask once more. */
-const samePath = (path: string): string => posix.normalize(path);
+const keyOf = ({ tool_type }: CheckedCall, target: string): string =>
+  `${tool_type}:${literalPattern(target)}`;
 
-/** No chaining, no substitution, no redirection; neither what fish and zsh run in `(…)` and `{…}`. */
-const isSimple = (command: string): boolean => !/[;&|`<>(){\n\r]/.test(command);
+/** Whether an approval is about files or a host, not about the tool as a whole. */
+const hasTargets = ({ tool_type }: CheckedCall): boolean =>
+  tool_type === "web_fetch" || tool_type === "apply_patch" || tool_type.startsWith("file_");
+
+/** Files, from the project on, or a host. */
+function targetsOf(judging: Judging): string[] {
+  const { call, where } = judging;
+  const { tool_type, tool_name, subject } = call;
+  // Spelled so that no file and no host can pass for the tool of that name.
+  const spelled = (target: string) => (target === tool_name ? `./${target}` : target);
+  if (!hasTargets(call)) return [];
+  if (tool_type === "web_fetch") return subject.host === null ? [] : [spelled(subject.host)];
+  return [...new Set(placesOf(judging).map(({ real }) => spelled(pathFrom(where.project, real))))];
+}
+
+/** Exactly, or by a pattern, which is never about what Git ignores: that is where secrets are. */
+function covers(key: string, target: string, judging: Judging): boolean {
+  const { call, where } = judging;
+  const colon = key.indexOf(":");
+  if (colon === -1 || !matchesText(key.slice(0, colon), call.tool_type)) return false;
+  const pattern = key.slice(colon + 1);
+  if (matchesText(pattern, target)) return !isPattern(key) || !reachesIgnored(judging);
+  if (call.tool_type === "web_fetch" || isPattern(key)) return false;
+  // However it was spelled when it was approved.
+  const named = pattern.replace(/\[([*?[])\]/g, "$1");
+  const real = realPathOf(named.startsWith("/") ? named : `${where.project}/${named}`);
+  return pathFrom(where.project, real) === target;
+}
+
+const reachesIgnored = (judging: Judging): boolean =>
+  placesOf(judging).some(
+    ({ real }) =>
+      !isWithin(judging.where.project, real) ||
+      isGitIgnored(real, judging.where.project, judging.where.home),
+  );

@@ -1,21 +1,136 @@
-/** Which calls a mode asks about. */
-import type { ApprovalMode, RiskLevel } from "../domain/permission.ts";
+/**
+ * What the user's and the project's rules say about a call. One that denies wins wherever it stands, over
+ * every mode; of the others the first that matches counts, the project's before the user's.
+ */
+import type { PermissionRule } from "../config/permission-rule.ts";
+import type { PermissionRules } from "../config/permission-rules.ts";
+import { type CheckedCall, isCommand, isRisky, partsOf } from "./call.ts";
+import type { CommandPart } from "./command.ts";
+import { type CommandScope, isContained, isPlainMove, scopeOf } from "./command-scope.ts";
+import { wordsOfRule } from "./command-words.ts";
+import type { Surroundings } from "./places.ts";
+import { matchRule, type Unit } from "./rule-match.ts";
 
-/** The types whose changes `auto_approve_edits` is about. */
-const EDITS = ["file_edit", "file_write"];
+export type RuleDecision =
+  | { action: "deny"; reason: string }
+  /** `always`: in every mode, since what might be denied is not known well enough. */
+  | { action: "ask"; reason: string; always: boolean }
+  | { action: "allow"; reason: string };
 
-export function asks(mode: ApprovalMode, type: string, risk: RiskLevel): boolean {
-  const risky = risk === "high" || risk === "unknown";
-  switch (mode) {
-    case "trust_all":
-      return false;
-    case "confirm_all":
-      return true;
-    case "auto_approve_edits":
-      return type === "terminal" || (risky && !EDITS.includes(type));
-    case "default":
-      return risky;
-    default:
-      return mode satisfies never;
+/** `approved`: whether an approval covers this program of the command. Null: no rule is about the call. */
+export function judgeByRules(
+  rules: PermissionRules,
+  call: CheckedCall,
+  where: Surroundings,
+  approved: (part: CommandPart) => boolean = () => false,
+): RuleDecision | null {
+  const all = [...rules.project, ...rules.global];
+  const units = unitsOf(call, where);
+  const denied = judgeDenials(all, units);
+  if (denied?.action === "deny") return denied;
+  if (rules.doubt !== null)
+    return { action: "ask", reason: `Rules are not understood: ${rules.doubt}`, always: true };
+  if (denied !== null) return denied;
+
+  const others = all.filter(({ action }) => action !== "deny");
+  if (others.length === 0) return null;
+  return isCommand(call)
+    ? judgeCommand(others, units, approved)
+    : judgeUnit(others, units[0] ?? { call, where, part: null }, () => true);
+}
+
+/** Whether a rule may deny the call at all, before anything is read for it; the reason, or null. */
+export function denialByRules(
+  rules: PermissionRules,
+  call: CheckedCall,
+  where: Surroundings,
+): string | null {
+  const denied = judgeDenials([...rules.project, ...rules.global], unitsOf(call, where));
+  return denied?.action === "deny" ? denied.reason : null;
+}
+
+function unitsOf(call: CheckedCall, where: Surroundings): Unit[] {
+  const parts = isCommand(call) ? partsOf(call) : [];
+  if (parts.length === 0) return [{ call, where, part: null }];
+  return parts.map((part) => ({ call, where, part }));
+}
+
+function judgeDenials(
+  rules: readonly PermissionRule[],
+  units: readonly Unit[],
+): Exclude<RuleDecision, { action: "allow" }> | null {
+  let doubt: PermissionRule | null = null;
+  for (const rule of rules) {
+    if (rule.action !== "deny") continue;
+    for (const unit of units) {
+      const certainty = matchRule(rule, unit);
+      if (certainty === "yes")
+        return { action: "deny", reason: `Denied by a rule: ${shown(rule)}` };
+      if (certainty === "maybe") doubt ??= rule;
+    }
   }
+  if (doubt === null) return null;
+  return { action: "ask", reason: `A rule may deny it: ${shown(doubt)}`, always: true };
+}
+
+type Milder = Exclude<RuleDecision, { action: "deny" }>;
+
+function judgeUnit(
+  rules: readonly PermissionRule[],
+  unit: Unit,
+  mayAllow: (rule: PermissionRule) => boolean,
+): Milder | null {
+  for (const rule of rules) {
+    const certainty = matchRule(rule, unit);
+    if (rule.action === "ask" && certainty !== "no")
+      return { action: "ask", reason: `Asked because of a rule: ${shown(rule)}`, always: false };
+    if (rule.action === "allow" && certainty === "yes" && mayAllow(rule))
+      return { action: "allow", reason: `Allowed by a rule: ${shown(rule)}` };
+  }
+  return null;
+}
+
+/** Asked about if one of its programs is; allowed only if each is, or was approved. */
+function judgeCommand(
+  rules: readonly PermissionRule[],
+  units: readonly Unit[],
+  approved: (part: CommandPart) => boolean,
+): Milder | null {
+  const parts = units.flatMap(({ part }) => part ?? []);
+  const [first] = units;
+  if (first === undefined) return null;
+  const scope = scopeOf(first, parts);
+  let allowed: Milder | null = null;
+  let isOpen = isWorseThanItsParts(first.call, parts);
+  for (const unit of units) {
+    const { part } = unit;
+    const judged = judgeUnit(rules, unit, (rule) => part !== null && mayAllow(rule, part, scope));
+    if (judged?.action === "ask") return judged;
+    if (judged !== null) allowed ??= judged;
+    else isOpen ||= part === null || !(isPlainMove(part, scope) || approved(part));
+  }
+  return isOpen ? null : allowed;
+}
+
+/** What is dangerous about the whole, no rule about its parts has meant. */
+const isWorseThanItsParts = ({ assessment }: CheckedCall, parts: readonly CommandPart[]): boolean =>
+  isRisky(assessment.level) && !parts.some(({ level }) => isRisky(level));
+
+function mayAllow(rule: PermissionRule, part: CommandPart, scope: CommandScope): boolean {
+  if (!isContained(part, scope)) return false;
+  const program = part.words[0] ?? "";
+  // The rule means the program of the workspace.
+  const isElsewhere = scope.directory !== scope.workspace || scope.moves;
+  if (program.includes("/") && !program.startsWith("/") && isElsewhere) return false;
+  if (!isRisky(part.level)) return true;
+  // `rm` is no permission to remove whatever follows it: what is dangerous is spelled out to its last word.
+  const isWhole = wordsOfRule(rule.command ?? "").length === part.words.length;
+  return rule.command !== undefined && isWhole && !scope.moves;
+}
+
+function shown({ action: _, reason, ...matchers }: PermissionRule): string {
+  if (reason !== undefined) return reason;
+  return Object.entries(matchers)
+    .map(([matcher, text]) => `${matcher} ${text}`)
+    .join(", ");
 }

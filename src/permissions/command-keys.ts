@@ -1,0 +1,111 @@
+/** The keys of approved shell commands: by their first words, or as a whole. */
+import type { StoredApproval } from "../domain/permission.ts";
+import { commandText, directoryOf, isAtMost, isRisky, type Judging, partsOf } from "./call.ts";
+import type { CommandPart } from "./command.ts";
+import { type CommandScope, isContained, isPlainMove, scopeOf } from "./command-scope.ts";
+import { firstWords } from "./first-words.ts";
+import { matchesText } from "./glob.ts";
+import { pathFrom, realPathOf } from "./places.ts";
+
+/** Nobody reads a longer one again before it runs unasked. */
+const EXACT_CHARS_MAX = 4_000;
+
+export type CommandKey = StoredApproval & { covers: string };
+
+/** What an approval of the command for later is stored as; null: it has to be asked about each time. */
+export function commandKey(judging: Judging): CommandKey | null {
+  const { assessment } = judging.call;
+  const text = commandText(judging.call);
+  if (isRisky(assessment.level) || text.trim() === "") return null;
+  const parts = partsOf(judging.call);
+  const scope = scopeOf(judging, parts);
+  const [only, ...others] = parts.filter((part) => !isPlainMove(part, scope));
+  const prefix =
+    isPlainList(judging) && only !== undefined && others.length === 0 && isContained(only, scope)
+      ? prefixKey(only, scope, judging)
+      : null;
+  if (prefix !== null && only !== undefined)
+    return { key: prefix.key, level: only.level, covers: `${prefix.words} with any arguments` };
+  if (text.length > EXACT_CHARS_MAX) return null;
+  return { key: exactKey(judging), level: assessment.level, covers: `exactly: ${text}` };
+}
+
+/** `shared`: from the project's file, which says nothing of levels. */
+export type Approval = StoredApproval & { shared: boolean };
+
+/** The key that covers the command, or of several the first; null: not all of it is covered. */
+export function coveringKey(approvals: readonly Approval[], judging: Judging): string | null {
+  const { assessment } = judging.call;
+  if (isRisky(assessment.level)) return null;
+  const exact = exactKey(judging);
+  const whole = approvals.find(
+    ({ key, level }) => key === exact && isAtMost(assessment.level, level),
+  );
+  if (whole !== undefined) return whole.key;
+
+  const parts = partsOf(judging.call);
+  const scope = scopeOf(judging, parts);
+  if (!isPlainList(judging)) return null;
+  const needed = parts.filter((part) => !isPlainMove(part, scope));
+  const keys = needed.map((part) => partKey(approvals, part, judging));
+  const isCovered =
+    keys.every((found) => found !== null) &&
+    keys.some((found) => found !== null && isAtMost(assessment.level, found.level));
+  return isCovered ? (keys[0]?.key ?? null) : null;
+}
+
+/** The approval that covers this program of the command. */
+export function partKey(
+  approvals: readonly Approval[],
+  part: CommandPart,
+  judging: Judging,
+): Approval | null {
+  const scope = scopeOf(judging, partsOf(judging.call));
+  if (!isPlainList(judging) || isRisky(part.level) || !isContained(part, scope)) return null;
+  const prefix = prefixKey(part, scope, judging);
+  const { command } = judging.call.assessment;
+  const isSimple = command?.parsed === true && command.shape === "simple";
+  return (
+    approvals.find(({ key, level, shared }) => {
+      if (!isAtMost(part.level, level)) return false;
+      if (prefix !== null && key === prefix.key) return true;
+      return shared && isSimple && coversProgram(key, part);
+    }) ?? null
+  );
+}
+
+/** Keys that other programs wrote: by the first word alone, as a shell's pattern. */
+function coversProgram(key: string, { words: [program] }: CommandPart): boolean {
+  return program != null && key.startsWith("terminal:") && matchesText(key, `terminal:${program}`);
+}
+
+/** Nothing in it runs inside of something else. */
+function isPlainList({ call }: Judging): boolean {
+  const { command } = call.assessment;
+  return command?.parsed === true && command.shape !== "compound" && command.parts.length > 0;
+}
+
+function prefixKey(
+  part: CommandPart,
+  scope: CommandScope,
+  { where }: Judging,
+): { key: string; words: string } | null {
+  const [program, ...rest] = firstWords(part.words) ?? [];
+  if (program === undefined) return null;
+  const words = [programFrom(program, scope, where.project), ...rest].join(" ");
+  return { key: `terminal:${words}`, words };
+}
+
+/** A relative path is another program in another folder. */
+function programFrom(program: string, { directory }: CommandScope, project: string): string {
+  if (!program.includes("/") || program.startsWith("/")) return program;
+  const path = pathFrom(project, realPathOf(`${directory}/${program}`));
+  return path.startsWith("/") ? path : `./${path}`;
+}
+
+/** For this very text, in the same folder. */
+function exactKey(judging: Judging): string {
+  const folder = pathFrom(judging.where.project, directoryOf(judging));
+  const place = folder === "." ? "" : `@${encodeURIComponent(folder)}`;
+  return `terminal_exact${place}:${commandText(judging.call)}`;
+}

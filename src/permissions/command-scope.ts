@@ -1,0 +1,70 @@
+/**
+ * What of a command an approval or a rule for its first words may cover: no output into a file, nothing whose meaning was changed in front of it.
+ */
+import { join } from "node:path";
+import { commandText, directoryOf, type Judging } from "./call.ts";
+import type { CommandPart } from "./command.ts";
+import { isWithin, realPathOf } from "./places.ts";
+
+export type CommandScope = {
+  /** Where it runs, without links. */
+  directory: string;
+  workspace: string;
+  /** It goes elsewhere on its way: where a relative path leads then is not known. */
+  moves: boolean;
+  /** Something in it may set a variable for what comes after it, `PATH` for one, besides `X=1`. */
+  sets: boolean;
+};
+
+/** Loops, arithmetic and `${X:=…}`; in quotes as well, where it means nothing. */
+const SETTING = /\b(?:for|select)\s+\w|\(\(|\$\[|\$\{[^}]{0,200}=/;
+const MOVERS = new Set(["cd", "chdir", "pushd", "popd"]);
+
+export function scopeOf(judging: Judging, parts: readonly CommandPart[]): CommandScope {
+  return {
+    directory: directoryOf(judging),
+    workspace: judging.where.workspace,
+    moves: parts.some(({ words: [program] }) => program != null && MOVERS.has(program)),
+    sets: SETTING.test(commandText(judging.call)),
+  };
+}
+
+/**
+ * Whether it stands there plainly, with nothing but its own words, and its output goes into no file: an
+ * approved `echo` would else write anything anywhere.
+ */
+export function isContained(part: CommandPart, scope: CommandScope): boolean {
+  const [program] = part.words;
+  if (!part.direct || part.sets.length > 0 || scope.sets || program == null) return false;
+  const isRelative = program.includes("/") && !program.startsWith("/");
+  if (isRelative && scope.moves) return false;
+  return part.redirections.every(
+    ({ writes, path }) => !writes || (path !== null && SINKS.has(path)),
+  );
+}
+
+/** Going to a folder of the workspace, which needs nobody's approval. */
+export function isPlainMove(part: CommandPart, scope: CommandScope): boolean {
+  const [program, folder, ...rest] = part.words;
+  if (program !== "cd" || folder == null || rest.length > 0) return false;
+  if (!part.direct || part.sets.length > 0 || part.redirections.length > 0) return false;
+  return isRelativeInside(folder, scope);
+}
+
+/** Written there nothing is lost. */
+const SINKS = new Set(["/dev/null", "/dev/stdout", "/dev/stderr"]);
+
+/** What of a workspace says what programs run and what is allowed. */
+const CLOSED_FOLDERS = [".git", ".kollab"];
+
+function isRelativeInside(path: string, { directory, workspace }: CommandScope): boolean {
+  const parts = path.toLowerCase().split("/");
+  if (path === "" || /^[/~=-]|[*?[{$\0]/.test(path) || parts.includes("..")) return false;
+  const real = realPathOf(join(directory, path));
+  const names = real.toLowerCase().split("/");
+  if (CLOSED_FOLDERS.some((folder) => parts.includes(folder))) return false;
+  return (
+    isWithin(workspace, real) &&
+    !CLOSED_FOLDERS.some((folder) => names.slice(workspace.split("/").length).includes(folder))
+  );
+}

@@ -1,0 +1,57 @@
+/**
+ * Whether Git ignores a file: often those that hold secrets. Git itself is not run: the settings of a
+ * foreign repository could say what it runs then.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { type PathPattern, pathPattern } from "./glob.ts";
+import { isWithin } from "./places.ts";
+
+const IGNORE_BYTES_MAX = 256 * 1024;
+
+type IgnoreLine = { pattern: PathPattern; ignores: boolean; foldersOnly: boolean };
+
+/** `path`: absolute, without links. True as well where it cannot be told. */
+export function isGitIgnored(path: string, project: string, home: string): boolean {
+  if (!isWithin(project, path) || path === project) return false;
+  const names = relative(project, path).split("/");
+  const shared = [join(home, ".config/git/ignore"), join(project, ".git/info/exclude")];
+  try {
+    const sources = shared.map((file) => ({ depth: 0, lines: readIgnoreFile(file) }));
+    // Folders from the top down: nothing is taken back below one that is ignored.
+    for (let depth = 1; depth <= names.length; depth++) {
+      const folder = join(project, ...names.slice(0, depth - 1));
+      sources.push({ depth: depth - 1, lines: readIgnoreFile(join(folder, ".gitignore")) });
+      const isFolder = depth < names.length;
+      const last = sources
+        .flatMap(({ depth: from, lines }) =>
+          lines.filter(
+            ({ pattern, foldersOnly }) =>
+              (isFolder || !foldersOnly) && pattern.matches(names.slice(from, depth)),
+          ),
+        )
+        .at(-1);
+      if (last?.ignores) return true;
+    }
+    return false;
+  } catch {
+    // A file that says what is ignored and cannot be read.
+    return true;
+  }
+}
+
+function readIgnoreFile(path: string): IgnoreLine[] {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return [];
+  if (!stats.isFile() || stats.size > IGNORE_BYTES_MAX)
+    throw new Error(`${dirname(path)} has no usable list of ignored files`);
+  return readFileSync(path, "utf8").split(/\r?\n/).flatMap(readLine);
+}
+
+function readLine(text: string): IgnoreLine[] {
+  const line = text.trimEnd();
+  if (line === "" || line.startsWith("#")) return [];
+  const ignores = !line.startsWith("!");
+  const pattern = ignores ? line : line.slice(1);
+  return [{ pattern: pathPattern(pattern), ignores, foldersOnly: pattern.endsWith("/") }];
+}
