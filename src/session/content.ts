@@ -1,9 +1,9 @@
 /** What a client sends as a message: text, or parts, whose files come from the workspace. */
 import { EngineError } from "../domain/errors.ts";
 import type { Image, UserMessage } from "../domain/messages.ts";
+import { typeOfImage } from "../lib/image-type.ts";
 import { type Area, readWorkspaceFile } from "../tools/workspace.ts";
 
-export const IMAGE_TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"] as const;
 /** An image, and a file that is quoted in a message. */
 const IMAGE_BYTES_MAX = 5 * 1024 * 1024;
 const FILE_BYTES_MAX = 512 * 1024;
@@ -61,15 +61,6 @@ function decodeBase64(data: string): Buffer {
   if (data === "") throw new Error("An image needs 'data' (base64) or 'path'");
   if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(data)) throw new Error("'data' is no base64");
   return Buffer.from(data, "base64");
-}
-
-/** By its first bytes: what a client says of the type may be wrong, and providers check. */
-function typeOfImage(bytes: Buffer): (typeof IMAGE_TYPES)[number] | null {
-  if (bytes.subarray(0, 8).equals(Buffer.from("89504e470d0a1a0a", "hex"))) return "image/png";
-  if (bytes.subarray(0, 3).equals(Buffer.from("ffd8ff", "hex"))) return "image/jpeg";
-  const head = bytes.subarray(0, 12).toString("latin1");
-  if (head.startsWith("GIF8")) return "image/gif";
-  return head.startsWith("RIFF") && head.endsWith("WEBP") ? "image/webp" : null;
 }
 
 async function quoteFile(path: string, area: Area): Promise<string> {

@@ -3,12 +3,14 @@ import type { EngineEvent } from "../domain/events.ts";
 import type { RunRecord } from "../domain/session.ts";
 import { answerOpenCalls } from "./conversation.ts";
 import { lastOf } from "./event-log.ts";
+import { dropQuestion } from "./question-gate.ts";
 import { recordEnd } from "./runs.ts";
-import { addMessage, type Session } from "./session.ts";
+import { addMessage, forgetContent, type Session } from "./session.ts";
 
 export async function endInterrupted(session: Session, run: RunRecord): Promise<void> {
   const text = await unfinishedText(session, run);
-  answerOpenCalls(session, "Interrupted: the engine ended while this call was open");
+  sayAnswer(session, run);
+  if (session.record.question === null) answerOpenCalls(session, INTERRUPTED);
   if (text !== "")
     addMessage(session, {
       role: "assistant",
@@ -24,6 +26,17 @@ export async function endInterrupted(session: Session, run: RunRecord): Promise<
     message: "The engine ended before this turn was done",
     retryable: true,
   });
+}
+
+const INTERRUPTED = "Interrupted: the engine ended while this call was open";
+
+/** A message that answers a question had still to wait for the calls that this held, if there is one still. */
+function sayAnswer(session: Session, run: RunRecord): void {
+  if (session.record.question === null || run.startedAt === null) return;
+  const answered = run.message;
+  dropQuestion(session, INTERRUPTED);
+  addMessage(session, { ...answered, ts: run.startedAt });
+  forgetContent(run);
 }
 
 /** What the last call of the model had said: a whole reply is followed by `model_call`. */

@@ -4,6 +4,7 @@ import { type AssistantMessage, NO_USAGE, type Usage } from "../domain/messages.
 import type { Model, ModelToolCall } from "../domain/model.ts";
 import { sleep } from "../lib/abort.ts";
 import { cleanToolName } from "../tools/registry.ts";
+import { QuestionFilter } from "./question-gate.ts";
 import { append, type Session } from "./session.ts";
 
 /** A call that failed before its first token is made again this often … */
@@ -15,7 +16,10 @@ const RETRY_DELAY_MS_MAX = 120_000;
 const THINKING_CHARS_MIN = 240;
 
 export type ModelReply = {
+  /** As the model wrote it. */
   text: string;
+  /** What it asks the user, where that ends the turn. */
+  question: string | null;
   thinking: AssistantMessage["thinking"];
   calls: ModelToolCall[];
   stopReason: string;
@@ -63,45 +67,59 @@ async function readReply(
     tools: model.callsTools ? session.tools : [],
   };
   const names = session.tools.map(({ name }) => name);
+  const filter = gateOf(session);
   let thought = "";
+  const show = (text: string) => {
+    if (text !== "") append(session, { type: "token", text });
+  };
   const showThought = () => {
     if (thought !== "") append(session, { type: "thinking", text: thought });
     thought = "";
   };
-  for await (const event of model.stream(request, signal)) {
-    if (event.type !== "finish") onShown();
-    switch (event.type) {
-      case "text":
-        reply.text += event.text;
-        append(session, { type: "token", text: event.text });
-        break;
-      case "thinking":
-        thought += event.text;
-        if (thought.length >= THINKING_CHARS_MIN) showThought();
-        break;
-      case "thinking_block":
-        showThought();
-        reply.thinking.push(event.block);
-        break;
-      case "tool_call":
-        reply.calls.push({ ...event.call, name: cleanToolName(event.call.name, names) });
-        break;
-      case "finish":
-        showThought();
-        reply.stopReason = event.stopReason;
-        reply.usage = event.usage;
-        signal.throwIfAborted();
-        return;
-      default:
-        event satisfies never;
+  try {
+    for await (const event of model.stream(request, signal)) {
+      if (event.type !== "finish") onShown();
+      switch (event.type) {
+        case "text":
+          reply.text += event.text;
+          show(filter ? filter.add(event.text) : event.text);
+          break;
+        case "thinking":
+          thought += event.text;
+          if (thought.length >= THINKING_CHARS_MIN) showThought();
+          break;
+        case "thinking_block":
+          showThought();
+          reply.thinking.push(event.block);
+          break;
+        case "tool_call":
+          reply.calls.push({ ...event.call, name: cleanToolName(event.call.name, names) });
+          break;
+        case "finish":
+          showThought();
+          reply.question = filter?.question ?? null;
+          reply.stopReason = event.stopReason;
+          reply.usage = event.usage;
+          signal.throwIfAborted();
+          return;
+        default:
+          event satisfies never;
+      }
+      if (session.events.full) await session.events.flushed();
     }
-    if (session.events.full) await session.events.flushed();
+  } finally {
+    // Also of a reply that is cut: what it had said is shown.
+    if (filter) show(filter.end());
   }
   signal.throwIfAborted();
   throw new EngineError("provider_cut", `${model.provider} ended its reply without saying so`, {
     retryable: true,
   });
 }
+
+/** A child session's question goes to its parent, in its answer. */
+const gateOf = ({ parent, services }: Session): QuestionFilter | null =>
+  parent === null && services.questionGate() ? new QuestionFilter() : null;
 
 function retryDelay(attempt: number, error: EngineError): number {
   const delay = error.retryAfterMs ?? RETRY_DELAY_MS * 2 ** (attempt - 1);
@@ -123,6 +141,7 @@ const modelCallEvent = (model: Model, usage: Usage, durationMs: number) => ({
 
 const emptyReply = (): ModelReply => ({
   text: "",
+  question: null,
   thinking: [],
   calls: [],
   stopReason: "",

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { EngineError } from "../domain/errors.ts";
 import { newSessionId, type SessionId } from "../domain/ids.ts";
 import type { ApprovalMode } from "../domain/permission.ts";
-import type { SessionRecord } from "../domain/session.ts";
+import { type NetworkPolicy, type SessionRecord, wholeRecord } from "../domain/session.ts";
 
 export type SessionWish = {
   id: SessionId | null;
@@ -16,6 +16,9 @@ export type SessionWish = {
   unattended: "wait" | "deny";
   mcpServers: string[];
   metadata: Record<string, unknown>;
+  /** Names of tools, with `-` or `_`; null: all. */
+  tools: string[] | null;
+  network: NetworkPolicy;
 };
 
 /** `directory`: where the session runs when it names no workspace. Throws `bad_request`. */
@@ -26,7 +29,7 @@ export async function newRecord(
   const workspace = wish.workspace
     ? await findWorkspace(wish.workspace, { home, directory })
     : null;
-  return {
+  return wholeRecord({
     id: wish.id ?? newSessionId(),
     createdAt: Date.now(),
     profile: wish.profile,
@@ -41,7 +44,9 @@ export async function newRecord(
     totals: { turns: 0, inputTokens: 0, outputTokens: 0 },
     stats: { total_checks: 0, auto_approved: 0, user_approved: 0, denied: 0, blocked: 0 },
     lastTurn: null,
-  };
+    tools: wish.tools?.map((name) => name.replaceAll("-", "_")) ?? null,
+    network: wish.network,
+  });
 }
 
 async function findWorkspace(

@@ -2,31 +2,31 @@
  * The sessions: created, brought back from the store when they are used, let go when they are idle.
  * Exactly one engine has a session in memory; only that one writes it.
  */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { projectOf } from "../config/project.ts";
 import { EngineError } from "../domain/errors.ts";
+import type { EventBody } from "../domain/events.ts";
 import type { SessionId } from "../domain/ids.ts";
-import type { Profile } from "../domain/profile.ts";
 import type { SessionRecord } from "../domain/session.ts";
 import type { Tool } from "../domain/tool.ts";
 import { within } from "../lib/abort.ts";
+import { SUBAGENT_DEPTH_MAX } from "../tools/subagent.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { EventLog } from "./event-log.ts";
 import { endInterrupted } from "./interrupted.ts";
+import { NO_NOTES, readNotes } from "./notes.ts";
 import { permissionsOf } from "./permission-events.ts";
 import { cancel, startNext } from "./runs.ts";
-import type { Session, SessionServices } from "./session.ts";
+import { append, type NewSession, type Session, type SessionServices } from "./session.ts";
 import { prepareModel } from "./session-model.ts";
+import { toolSessionOf } from "./tool-session.ts";
 
 /** A session that nobody used for so long goes back to the store. */
 const IDLE_MS = 10 * 60_000;
 const SWEEP_MS = 60_000;
 /** How long a cancelled turn may take to stop its commands and calls. */
 const STOP_MS = 5_000;
-
-export type NewSession = {
-  record: SessionRecord;
-  systemPrompt: string;
-  credentials: Profile | null;
-  userToken: string | null;
-};
 
 /** A session as it can be told of without bringing it back; `live` where it is in memory. */
 export type SessionView = {
@@ -51,12 +51,16 @@ export class SessionRegistry {
   /** What was given to sessions that had to be given up, for when they are read anew. */
   private readonly secrets = new Map<SessionId, Session["secrets"]>();
   private readonly sweep: Timer;
+  private readonly services: SessionServices;
   private stopping = false;
 
+  /** `directory`: where each session has a private folder. */
   constructor(
-    private readonly services: SessionServices,
+    services: Omit<SessionServices, "createSession">,
     private readonly tools: readonly Tool[],
+    private readonly directory: string,
   ) {
+    this.services = { ...services, createSession: (wanted) => this.create(wanted) };
     this.sweep = setInterval(() => void this.letGoOfIdle(), SWEEP_MS);
     this.sweep.unref();
   }
@@ -86,7 +90,11 @@ export class SessionRegistry {
       stored.map(async ({ record, messageCount, hasSystemPrompt }): Promise<SessionView> => {
         const live = await this.sessions.get(record.id)?.catch(() => null);
         if (live) return viewOf(live);
-        return { record, historyLength: messageCount + (hasSystemPrompt ? 1 : 0), live: null };
+        return {
+          record,
+          historyLength: messageCount + (hasSystemPrompt ? 1 : 0),
+          live: null,
+        };
       }),
     );
   }
@@ -101,7 +109,16 @@ export class SessionRegistry {
     return all.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
   }
 
-  /** Cancels its turn and forgets it, on disk too. */
+  /** Something happened that belongs into the log of a session, if that is in memory. */
+  tell(id: SessionId, body: EventBody): void {
+    void this.sessions
+      .get(id)
+      ?.then((session) => session.events.closed || append(session, body))
+      // One that could not be brought back has nobody to tell.
+      .catch(() => {});
+  }
+
+  /** Cancels its turn, ends its commands and forgets it, on disk too; its child sessions go with it. */
   async remove(id: SessionId): Promise<void> {
     const session = await this.get(id);
     this.removing.add(id);
@@ -112,8 +129,19 @@ export class SessionRegistry {
       const { commit, lifecycle } = this.services;
       lifecycle.append({ type: "session_deleted", session_id: id });
       await commit.write({ kind: "delete_session", session: id });
+      await rm(session.directory, { recursive: true, force: true });
+      for (const child of session.record.children) await this.removeChild(child);
     } finally {
       this.removing.delete(id);
+    }
+  }
+
+  private async removeChild(id: SessionId): Promise<void> {
+    try {
+      await this.remove(id);
+    } catch (error) {
+      // Somebody deleted it before.
+      if (!(error instanceof EngineError && error.code === "not_found")) throw error;
     }
   }
 
@@ -165,10 +193,12 @@ export class SessionRegistry {
     systemPrompt,
     credentials,
     userToken,
+    parent,
   }: NewSession): Promise<Session> {
     if (this.stopping) throw new EngineError("unavailable", "The engine is stopping");
     const session = await this.assemble(record, systemPrompt);
     session.secrets = { credentials, userToken };
+    session.parent = parent ?? null;
     const { store, lifecycle } = this.services;
     try {
       // Apart from the group: another engine on this home may have made one of this name.
@@ -205,6 +235,10 @@ export class SessionRegistry {
     session.secrets = this.secrets.get(id) ?? session.secrets;
     this.secrets.delete(id);
     session.messages = await store.messages(id);
+    session.notes = readNotes(
+      await store.document(id, "todo"),
+      await store.document(id, "scratchpad"),
+    );
     for (const run of await store.openRuns(id)) {
       if (run.state === "queued") session.queue.push(run);
       else await endInterrupted(session, run);
@@ -217,6 +251,8 @@ export class SessionRegistry {
 
   private async assemble(record: SessionRecord, systemPrompt: string): Promise<Session> {
     const { services } = this;
+    const directory = join(this.directory, record.id);
+    const project = projectOf(record.directory);
     const events = await EventLog.open(
       record.id,
       { session_id: record.id },
@@ -229,7 +265,22 @@ export class SessionRegistry {
       messages: [],
       events,
       permissions: permissionsOf(() => session),
-      tools: this.tools,
+      project,
+      projectApprovals: services.approvals.forProject(project),
+      tools: this.tools.filter((tool) => isOffered(tool, record)),
+      get forTools() {
+        return forTools;
+      },
+      directory,
+      checkpoints: new Checkpoints({
+        ...services,
+        session: record.id,
+        directory: join(directory, "files"),
+        area: services.areaOf(record.directory),
+        append: (body) => append(session, body),
+      }),
+      notes: NO_NOTES,
+      parent: null,
       services,
       active: null,
       queue: [],
@@ -241,6 +292,7 @@ export class SessionRegistry {
       senders: new Map(),
       usedAt: Date.now(),
     };
+    const forTools = toolSessionOf(session);
     return session;
   }
 
@@ -274,6 +326,7 @@ export class SessionRegistry {
       session.active.abort.abort(reason);
       await within(STOP_MS, session.active.ended);
     }
+    await this.services.backgroundCommands.closeSession(session.id);
     session.events.close();
     session.closed.abort();
     session.model?.model.close();
@@ -288,9 +341,16 @@ export class SessionRegistry {
 
 const cancelled = (why: string) => new EngineError("cancelled", why);
 
-/** Credentials of its own are nowhere but in memory: such a session stays. */
-const isIdle = ({ active, queue, readers, secrets }: Session): boolean =>
+function isOffered({ name, type }: Tool, { tools, network, parent }: SessionRecord): boolean {
+  if (tools !== null && !tools.includes(name)) return false;
+  if (type === "subagent") return (parent?.depth ?? 0) < SUBAGENT_DEPTH_MAX;
+  return type !== "web_fetch" || network !== "none";
+}
+
+/** Credentials of its own are nowhere but in memory, as are its commands: such a session stays. */
+const isIdle = ({ id, active, queue, readers, secrets, services }: Session): boolean =>
   active === null &&
+  services.backgroundCommands.alive(id) === 0 &&
   queue.length === 0 &&
   readers === 0 &&
   secrets.credentials === null &&

@@ -13,6 +13,7 @@ import {
   append,
   forgetContent,
   openRuns,
+  PREVIEW_CHARS,
   type Session,
   saveRun,
   saveSession,
@@ -141,16 +142,24 @@ function start(session: Session, record: RunRecord): void {
     record,
     abort: new AbortController(),
     steered: [],
+    unsaid: null,
+    subagents: 0,
+    subagentTokens: 0,
     ended: ended.promise,
   };
   session.active = run;
   record.state = "running";
   record.startedAt = Date.now();
   record.afterSeq = session.events.last;
-  addMessage(session, { ...record.message, ts: record.startedAt });
-  forgetContent(record);
+  const prompt = record.message.text.slice(0, PREVIEW_CHARS);
+  if (session.record.question) {
+    run.unsaid = record.message;
+  } else {
+    addMessage(session, { ...record.message, ts: record.startedAt });
+    forgetContent(record);
+  }
   saveRun(session, record);
-  append(session, { type: "turn_started", turn_id: record.id, prompt: record.message.text });
+  append(session, { type: "turn_started", turn_id: record.id, prompt });
   session.services.lifecycle.append({
     type: "turn_started",
     session_id: session.id,

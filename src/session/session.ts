@@ -1,21 +1,27 @@
 /** The Session type: one conversation in memory, as plain data; what must survive is in `record`. */
+import type { Approvals, ProjectApprovals } from "../config/approvals.ts";
+import type { PermissionRulesFiles } from "../config/permission-rules.ts";
 import type { Profiles } from "../config/profiles.ts";
 import type { EventBody } from "../domain/events.ts";
 import type { RunId, SessionId } from "../domain/ids.ts";
-import type { Message } from "../domain/messages.ts";
+import type { Message, UserMessage } from "../domain/messages.ts";
 import type { Model } from "../domain/model.ts";
 import type { Profile } from "../domain/profile.ts";
 import type { RunRecord, SessionRecord } from "../domain/session.ts";
-import type { Tool } from "../domain/tool.ts";
+import type { TodoItem } from "../domain/todo.ts";
+import type { Tool, ToolSession } from "../domain/tool.ts";
 import type { Log } from "../lib/log.ts";
 import type { Permissions } from "../permissions/permissions.ts";
+import type { RiskAssessor } from "../permissions/risk.ts";
 import type { GroupCommit } from "../store/group-commit.ts";
-import type { Store, Write } from "../store/store.ts";
+import type { DocumentName, Store, Write } from "../store/store.ts";
+import type { BackgroundCommands } from "../tools/background-commands.ts";
 import type { AreaOf } from "../tools/workspace.ts";
+import type { Checkpoints } from "./checkpoints.ts";
 import type { EventLog } from "./event-log.ts";
 
 /** How much of a message its run shows. */
-const PREVIEW_CHARS = 2_000;
+export const PREVIEW_CHARS = 2_000;
 
 export type Session = {
   readonly id: SessionId;
@@ -24,7 +30,19 @@ export type Session = {
   messages: Message[];
   readonly events: EventLog;
   readonly permissions: Permissions;
+  /** Absolute path of the project that its workspace is in. */
+  readonly project: string;
+  /** What people approved for good there. */
+  readonly projectApprovals: ProjectApprovals;
+  /** Those that it may be offered. */
   readonly tools: readonly Tool[];
+  readonly forTools: ToolSession;
+  /** Absolute path of its private folder, made when it is first needed. */
+  readonly directory: string;
+  readonly checkpoints: Checkpoints;
+  notes: Notes;
+  /** Of a child session while it works for its parent. */
+  parent: Session | null;
   readonly services: SessionServices;
   /** The run whose turn is under way. */
   active: ActiveRun | null;
@@ -46,18 +64,27 @@ export type Session = {
   usedAt: number;
 };
 
+export type Notes = { todo: readonly TodoItem[]; scratchpad: string };
+
 export type ActiveRun = {
   record: RunRecord;
   /** Aborted with an EngineError or a LimitReached as the reason. */
   readonly abort: AbortController;
   /** Messages that join before the next call of the model. */
   steered: RunRecord[];
+  /** The message, until it has entered the conversation: an answer waits for the calls that a question held. */
+  unsaid: UserMessage | null;
+  /** How many it has started, and the tokens that they used. */
+  subagents: number;
+  subagentTokens: number;
   /** Resolves when the turn has ended and everything about it is stored. */
   readonly ended: Promise<void>;
 };
 
 /** What sessions need of the engine. */
 export type SessionServices = {
+  /** What `~` means. */
+  readonly home: string;
   readonly permissionTimeoutMs: number;
   readonly eventsKept: number;
   readonly store: Store;
@@ -68,7 +95,23 @@ export type SessionServices = {
   readonly profiles: Profiles;
   /** What files of a workspace may be read. */
   readonly areaOf: AreaOf;
+  readonly backgroundCommands: BackgroundCommands;
+  readonly rules: PermissionRulesFiles;
+  readonly approvals: Approvals;
+  readonly assessor: RiskAssessor;
+  /** Whether `<question>` ends a turn; the user's setting as it is now. */
+  questionGate(): boolean;
   openModel(profile: Profile): Promise<Model>;
+  createSession(wanted: NewSession): Promise<Session>;
+};
+
+export type NewSession = {
+  record: SessionRecord;
+  systemPrompt: string;
+  credentials: Profile | null;
+  userToken: string | null;
+  /** Whose task it works on, if any. */
+  parent?: Session;
 };
 
 /** Adds to the conversation, for good. What is written in the same tick is stored with it. */
@@ -77,9 +120,11 @@ export function addMessage(session: Session, message: Message): void {
   void saved(session, { kind: "message", session: session.id, index, message });
 }
 
-/** The system prompt stays. */
+/** The system prompt stays. A question that waits for its answer is forgotten with the rest. */
 export async function clearMessages(session: Session): Promise<void> {
   session.messages = [];
+  session.record.question = null;
+  saveSession(session);
   await storeWrite(session, { kind: "clear_messages", session: session.id });
 }
 
@@ -89,6 +134,10 @@ export function saveSession(session: Session): void {
 
 export function saveRun(session: Session, record: RunRecord): void {
   void saved(session, { kind: "run", record: { ...record } });
+}
+
+export function saveDocument(session: Session, name: DocumentName, text: string): void {
+  void saved(session, { kind: "document", session: session.id, name, text });
 }
 
 /** A write that fails also fails the events written with it, and with them the session (see EventLog). */

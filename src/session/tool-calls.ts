@@ -1,17 +1,16 @@
 /** One reply's tool calls, in the model's order: show, ask, run, record. */
 import { CANCELLED_BY_USER, EngineError, toEngineError } from "../domain/errors.ts";
-import type { ToolCallId } from "../domain/ids.ts";
 import type { ModelToolCall } from "../domain/model.ts";
-import type { Tool, ToolResult } from "../domain/tool.ts";
-import { assessRisk } from "../permissions/risk.ts";
+import type { Plan, Planned, Tool, ToolContext, ToolResult } from "../domain/tool.ts";
+import type { CheckedCall, Verdict } from "../permissions/permissions.ts";
+import { readableOutput } from "./readable-output.ts";
 import { addMessage, append, type Session } from "./session.ts";
-
-/** What of a tool's output reaches the model and the clients. */
-const OUTPUT_CHARS_MAX = 100_000;
 
 /** Of arguments that a tool does not know. */
 const BESIDE_MAX = 16;
 const BESIDE_CHARS_MAX = 200;
+/** How often a change is worked out, and asked about, anew, since its files changed meanwhile. */
+const PLANS_MAX = 3;
 
 /**
  * Every call gets a `tool_start`, a `tool_result` and an answer in the conversation, whatever goes
@@ -35,29 +34,112 @@ async function runToolCall(session: Session, call: ModelToolCall, signal: AbortS
   const checked = checkCall(call, tool);
   const input = checked.ok ? shownInput(checked.input, call.input) : call.input;
   const type = tool?.type ?? "mcp_tool";
-  const risk = assessRisk({ name: call.name, type, input }, tool);
-  const shown = {
-    tool_id: call.id,
-    tool_name: call.name,
-    tool_type: type,
-    input,
-    risk_level: risk.level,
-  };
-  append(session, { type: "tool_start", ...shown });
+  const assessment = await session.services.assessor.assess(
+    { name: call.name, type, input },
+    tool,
+    session.record.directory,
+  );
+  const shown = { tool_id: call.id, tool_name: call.name, tool_type: type, input };
+  append(session, { type: "tool_start", ...shown, risk_level: assessment.level });
 
-  let startedAt = performance.now();
-  let result: ToolResult;
-  if (checked.ok) {
-    const verdict = await session.permissions.check({ ...shown, risk_reason: risk.reason }, signal);
-    startedAt = performance.now();
-    if (verdict.allowed) result = await runTool(session, call.id, checked, signal);
-    else if (signal.aborted) result = cancelled(signal);
-    else result = { ...failed(verdict.reason), metadata: { permission_denied: true } };
-  } else {
-    result = failed(checked.error);
-  }
-  recordResult(session, call, result, (performance.now() - startedAt) / 1000);
+  if (!checked.ok) return recordResult(session, call, failed(checked.error), 0);
+  const subject = checked.tool.subject(checked.input);
+  const about = { ...shown, assessment, subject, diff: null, paths: [] };
+  const watch = new Stopwatch();
+  const result = await ruledOrRun(session, checked, about, watch, signal);
+  await recordResult(session, call, result, watch.seconds());
 }
+
+async function ruledOrRun(
+  session: Session,
+  checked: Checked,
+  about: CheckedCall,
+  watch: Stopwatch,
+  signal: AbortSignal,
+): Promise<ToolResult> {
+  const context = contextOf(session, about.tool_id, signal);
+  const { tool, input } = checked;
+  try {
+    // Before anything is read for it.
+    const isBlocked = (await session.permissions.blocked(about)) !== null;
+    const result =
+      tool.plan && !isBlocked
+        ? await change(session, { plan: tool.plan, input }, about, context, watch)
+        : await ask(session, about, watch, signal, () => {
+            if (tool.type === "terminal") noteCommand(session);
+            return tool.run(input, context);
+          });
+    return result.metadata?.cancelled ? cancelled(signal, result) : result;
+  } catch (caught) {
+    return signal.aborted ? cancelled(signal) : failed(toEngineError(caught).message);
+  }
+}
+
+/** What a command changes is not kept; whoever undoes the turn is told so. */
+function noteCommand({ active, checkpoints, services, id }: Session): void {
+  if (active === null) return;
+  checkpoints
+    .noteCommand(active.record.id)
+    .catch((error) => services.log.error("command not noted", { session: id, error }));
+}
+
+/** What runs is what was shown: where the files changed since, it is worked out and asked about anew. */
+async function change(
+  session: Session,
+  { plan, input }: { plan: NonNullable<Tool["plan"]>; input: Record<string, unknown> },
+  about: CheckedCall,
+  context: ToolContext,
+  watch: Stopwatch,
+): Promise<ToolResult> {
+  let approved: string | null = null;
+  for (let attempt = 1; attempt <= PLANS_MAX; attempt++) {
+    const planned = await plan(input, context);
+    const { diff, paths } = shownPlan(planned);
+    const run = async () => (planned.ok ? planned.plan.apply(context) : planned.result);
+    // A change that would fail is asked about like any other: why it fails tells of the file.
+    const isApproved = approved !== null && planned.ok && approved === diff;
+    const asked = { ...about, diff, paths };
+    const result = isApproved ? await run() : await ask(session, asked, watch, context.signal, run);
+    if (result !== null) return result;
+    approved = diff;
+  }
+  return failed("The files keep changing while they are edited; read them again");
+}
+
+const shownPlan = (planned: Planned): Pick<Plan, "paths"> & { diff: string | null } =>
+  planned.ok ? planned.plan : { diff: null, paths: [] };
+
+/** Runs it if it may run. */
+async function ask<R extends ToolResult | null>(
+  session: Session,
+  about: CheckedCall,
+  watch: Stopwatch,
+  signal: AbortSignal,
+  run: () => Promise<R>,
+): Promise<R | ToolResult> {
+  watch.pause();
+  const verdict: Verdict = await session.permissions.check(about, signal);
+  watch.resume();
+  if (verdict.allowed) return run();
+  if (signal.aborted) return cancelled(signal);
+  return denied(verdict.reason, verdict.blocked ? { blocked: true } : {});
+}
+
+const contextOf = (
+  session: Session,
+  callId: ToolContext["callId"],
+  signal: AbortSignal,
+): ToolContext => ({
+  callId,
+  workspace: session.record.directory,
+  signal,
+  progress(chunk) {
+    if (chunk === "" || session.events.closed) return;
+    append(session, { type: "tool_output", tool_id: callId, chunk });
+  },
+  sees: session.model?.model.sees ?? false,
+  session: session.forTools,
+});
 
 /**
  * What people are shown and what is judged: what runs, first; then what the model wrote beside it, as
@@ -84,36 +166,14 @@ function checkCall(call: ModelToolCall, tool: Tool | null): Checked | { ok: fals
   return checked.ok ? { ...checked, tool } : checked;
 }
 
-async function runTool(
-  session: Session,
-  id: ToolCallId,
-  { tool, input }: Checked,
-  signal: AbortSignal,
-): Promise<ToolResult> {
-  const progress = (chunk: string) => {
-    if (chunk === "" || session.events.closed) return;
-    append(session, { type: "tool_output", tool_id: id, chunk });
-  };
-  try {
-    const result = await tool.run(input, {
-      workspace: session.record.directory,
-      signal,
-      progress,
-    });
-    return result.metadata?.cancelled ? cancelled(signal, result) : result;
-  } catch (caught) {
-    return signal.aborted ? cancelled(signal) : failed(toEngineError(caught).message);
-  }
-}
-
-function recordResult(
+async function recordResult(
   session: Session,
   call: ModelToolCall,
   result: ToolResult,
   seconds: number,
-): void {
+): Promise<void> {
   const error = result.ok ? "" : (result.error ?? "The tool failed");
-  const output = capped(result.output);
+  const output = await readableOutput(session, call.id, result.output);
   append(session, {
     type: "tool_result",
     tool_id: call.id,
@@ -130,11 +190,17 @@ function recordResult(
     callId: call.id,
     output: result.ok ? output : `Error: ${error}${failure}`,
     isError: !result.ok,
+    ...(result.images ? { images: result.images } : {}),
     ts: Date.now(),
   });
 }
 
 const failed = (error: string): ToolResult => ({ ok: false, output: "", error });
+
+const denied = (reason: string, more: { blocked?: true }): ToolResult => ({
+  ...failed(reason),
+  metadata: { permission_denied: true, ...more },
+});
 
 /** Says who stopped it; what it had printed stays. */
 function cancelled(signal: AbortSignal, result: ToolResult = failed("")): ToolResult {
@@ -144,8 +210,22 @@ function cancelled(signal: AbortSignal, result: ToolResult = failed("")): ToolRe
   return { ...result, error, metadata: { ...result.metadata, cancelled: true } };
 }
 
-function capped(output: string): string {
-  if (output.length <= OUTPUT_CHARS_MAX) return output;
-  const left = output.length - OUTPUT_CHARS_MAX;
-  return `${output.slice(0, OUTPUT_CHARS_MAX)}\n[${left} more characters left out]`;
+/** How long a tool worked, without the time a person took to decide. */
+class Stopwatch {
+  private elapsed = 0;
+  private since: number | null = performance.now();
+
+  pause(): void {
+    this.elapsed = this.seconds() * 1000;
+    this.since = null;
+  }
+
+  resume(): void {
+    this.since = performance.now();
+  }
+
+  seconds(): number {
+    const running = this.since === null ? 0 : performance.now() - this.since;
+    return (this.elapsed + running) / 1000;
+  }
 }

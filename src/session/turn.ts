@@ -1,9 +1,11 @@
 /** One turn: from a user's message to the reply that calls no more tools, or to what ended it early. */
 import { CANCELLED_BY_USER, EngineError, toEngineError, turnFault } from "../domain/errors.ts";
 import type { LastEvent } from "../domain/events.ts";
+import type { ModelToolCall } from "../domain/model.ts";
 import type { RunRecord } from "../domain/session.ts";
 import { answerOpenCalls } from "./conversation.ts";
 import { callModel, type ModelReply } from "./model-call.ts";
+import { answerQuestion, askQuestion, heldCalls } from "./question-gate.ts";
 import { type ActiveRun, addMessage, forgetContent, type Session, saveRun } from "./session.ts";
 import { modelOf } from "./session-model.ts";
 import { runToolCalls } from "./tool-calls.ts";
@@ -12,6 +14,8 @@ import { runToolCalls } from "./tool-calls.ts";
 export const MODEL_CALLS_DEFAULT = 21;
 
 const TIMER_MS_MAX = 2 ** 31 - 1;
+
+const NOT_EXECUTED = "Not executed: the turn ended before this call was run";
 
 /** Why a turn ends before its model is done, yet without a failure; the `stop_reason` clients see. */
 export type LimitName = "max_turns" | "max_tool_calls" | "max_seconds" | "max_run_tokens";
@@ -41,33 +45,49 @@ export async function runTurn(session: Session, run: ActiveRun): Promise<LastEve
     return { type: "error", code: turnFault(error), message, retryable };
   } finally {
     clearTimeout(deadline);
-    answerOpenCalls(session, "Not executed: the turn ended before this call was run");
+    answerQuestion(session, run, NOT_EXECUTED);
+    if (session.record.question === null) answerOpenCalls(session, NOT_EXECUTED);
   }
 }
 
 async function runSteps(session: Session, run: ActiveRun, signal: AbortSignal): Promise<string> {
   const model = await modelOf(session);
   const { usage, limits } = run.record;
+  await answerHeld(session, run, signal);
   const callsMax = limits.modelCalls ?? MODEL_CALLS_DEFAULT;
   for (let calls = 0; ; calls++) {
     if (calls === callsMax) throw new LimitReached("max_turns");
-    if (limits.tokens !== null && usage.inputTokens + usage.outputTokens >= limits.tokens)
-      throw new LimitReached("max_run_tokens");
+    const tokens = usage.inputTokens + usage.outputTokens + run.subagentTokens;
+    if (limits.tokens !== null && tokens >= limits.tokens) throw new LimitReached("max_run_tokens");
     joinSteered(session, run);
     const reply = await callModel(session, model, signal, (text) => addReply(session, text));
     usage.inputTokens += reply.usage.inputTokens;
     usage.outputTokens += reply.usage.outputTokens;
     usage.thinkingTokens += reply.usage.thinkingTokens;
     addReply(session, reply.text, reply);
-    if (reply.calls.length > 0) await runCalls(session, run, reply, signal);
+    if (reply.question !== null) {
+      // Those that nobody could run are answered now: their arguments are not kept.
+      const broken = reply.calls.filter(({ invalidInput }) => invalidInput !== undefined);
+      await runCalls(session, run, broken, signal);
+      askQuestion(session, reply.question);
+      return "question";
+    }
+    if (reply.calls.length > 0) await runCalls(session, run, reply.calls, signal);
     else if (run.steered.length === 0) return reply.stopReason;
   }
+}
+
+/** What the last turn's question held runs first; then the message, which answers it, is said. */
+async function answerHeld(session: Session, run: ActiveRun, signal: AbortSignal): Promise<void> {
+  if (run.unsaid === null) return;
+  await runCalls(session, run, heldCalls(session), signal);
+  answerQuestion(session, run, NOT_EXECUTED);
 }
 
 async function runCalls(
   session: Session,
   { record }: ActiveRun,
-  { calls }: ModelReply,
+  calls: readonly ModelToolCall[],
   signal: AbortSignal,
 ): Promise<void> {
   const left = (record.limits.toolCalls ?? Number.POSITIVE_INFINITY) - record.usage.toolCalls;

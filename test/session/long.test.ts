@@ -66,6 +66,8 @@ test("a session of a thousand turns comes back whole, and goes on", async () => 
       unattended: "wait",
       mcpServers: [],
       metadata: {},
+      tools: null,
+      network: "allowlist",
     },
     { home: e.home, directory: e.workspace },
   );

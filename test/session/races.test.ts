@@ -35,8 +35,12 @@ test("an approval and a cancel in one instant: nothing is done any more", async 
     const stream = await send(e, id, "write it");
     await stream.until("permission_request");
     const session = await live(id);
-    session.permissions.answer(`c${nth}` as never, { decision: "approve", scope: "once" });
+    const answered = session.permissions
+      .answer(`c${nth}` as never, { decision: "approve", scope: "once" })
+      .catch((error) => error.code);
     cancelRun(session, session.active!.record.id);
+    // Whoever approved it is told that it came too late.
+    expect(await answered).toBe("not_found");
     expect((await stream.ended()).at(-1)?.event.code).toBe("cancelled");
     expect(existsSync(join(e.workspace, file))).toBe(false);
   }

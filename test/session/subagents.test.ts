@@ -1,0 +1,167 @@
+/** Subagents over HTTP: a call that a child session answers, asking through its parent. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { startEngine, type TestEngine } from "../support/engine.ts";
+import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts";
+import {
+  answer,
+  eventsOf,
+  fakeSession,
+  historyOf,
+  send,
+  sendAnswering,
+  unansweredCalls,
+} from "../support/turns.ts";
+
+let e: TestEngine;
+let fake: FakeProvider;
+beforeAll(async () => {
+  e = await startEngine();
+});
+afterAll(() => e.stop());
+beforeEach(async () => {
+  fake = await startFakeProvider();
+});
+afterEach(() => fake.stop());
+
+const task = (prompt: string) => ({ call: "subagent", input: { task: "look", prompt } });
+const terminal = (command: string) => ({ call: "terminal", input: { command } });
+
+test("a task runs in a child session, which answers the call and can be followed", async () => {
+  const id = await fakeSession(e, fake, { approval_mode: "trust_all" });
+  fake.reply({ steps: [task("count the files")] }, "There are 3 files.", "It says 3.");
+  const seen = await e.turn(id, "delegate it");
+  const [started] = eventsOf(seen, "subagent_started");
+  expect(started).toMatchObject({ task: "look" });
+  const [result] = eventsOf(seen, "tool_result");
+  expect(result).toMatchObject({ success: true, output: "There are 3 files." });
+  expect(result?.metadata.child_session_id).toBe(started?.child_session_id);
+
+  const child = await e.json("GET", `/sessions/${started?.child_session_id}`);
+  expect(child).toMatchObject({ parent_session_id: id, workspace: e.workspace, active: false });
+  expect(await e.json("GET", `/sessions/${id}`)).toMatchObject({
+    child_session_ids: [child.session_id],
+  });
+  const said = await historyOf(e, child.session_id);
+  expect(said.filter(({ role }) => role !== "system").map(({ content }) => content)).toEqual([
+    "count the files",
+    "There are 3 files.",
+  ]);
+  // Its context is its own.
+  expect(JSON.stringify(fake.requests[1]?.body)).not.toContain("delegate it");
+});
+
+test("its prompts show on the parent's stream, and are answered there", async () => {
+  const id = await fakeSession(e, fake);
+  fake.reply({ steps: [task("run it")] }, { steps: [terminal("echo hi")] }, "It said hi.", "Good.");
+  const stream = await send(e, id, "delegate it");
+  const own = await stream.until("permission_request");
+  expect(await answer(e, id, own.tool_id)).toBe(200);
+  const relayed = await stream.until("permission_request", 2);
+  expect(relayed).toMatchObject({ tool_name: "terminal", input: { command: "echo hi" } });
+  const { session_id: child, tool_id } = relayed.subagent;
+  const waits = await e.json("GET", `/sessions/${child}/permissions`);
+  expect(waits.pending).toEqual([tool_id]);
+  expect(await answer(e, id, relayed.tool_id)).toBe(200);
+  // The first answer counts, wherever it was given.
+  expect(await answer(e, child, tool_id)).toBe(404);
+  const seen = await stream.ended();
+  expect(eventsOf(seen, "permission_granted").map((event) => event.tool_id)).toEqual([
+    own.tool_id,
+    relayed.tool_id,
+  ]);
+  expect(eventsOf(seen, "tool_result")[0]).toMatchObject({ output: "It said hi." });
+});
+
+test("its prompts can be answered on its own stream as well", async () => {
+  const id = await fakeSession(e, fake);
+  fake.reply({ steps: [task("run it")] }, { steps: [terminal("echo hi")] }, "Denied.", "Good.");
+  const stream = await send(e, id, "delegate it");
+  await answer(e, id, (await stream.until("permission_request")).tool_id);
+  const relayed = await stream.until("permission_request", 2);
+  const { session_id: child, tool_id } = relayed.subagent;
+  expect(await answer(e, child, tool_id, "deny")).toBe(200);
+  expect(await answer(e, id, relayed.tool_id)).toBe(404);
+  const seen = await stream.ended();
+  expect(eventsOf(seen, "permission_denied")[0]).toMatchObject({ tool_id: relayed.tool_id });
+  expect(eventsOf(seen, "turn_complete")).toHaveLength(1);
+});
+
+test("it may do no more than its parent, whose mode counts as it is now", async () => {
+  const id = await fakeSession(e, fake, { approval_mode: "trust_all" });
+  const { promise: narrowed, resolve: goOn } = Promise.withResolvers<void>();
+  fake.reply(
+    { steps: [task("run it")] },
+    { steps: [{ wait: narrowed }, terminal("echo hi")] },
+    "Done.",
+    "Good.",
+  );
+  const stream = await send(e, id, "delegate it");
+  await stream.until("subagent_started");
+  await e.json("POST", `/sessions/${id}/permissions/mode`, { mode: "confirm_all" });
+  goOn();
+  const prompt = await stream.until("permission_request");
+  expect(prompt.tool_name).toBe("terminal");
+  await answer(e, id, prompt.tool_id, "deny");
+  await stream.ended();
+});
+
+test("what was approved for the parent's session counts for it", async () => {
+  const id = await fakeSession(e, fake);
+  fake.reply(
+    { steps: [terminal("ls")] },
+    { steps: [task("list")] },
+    { steps: [terminal("ls")] },
+    "Listed.",
+    "Good.",
+  );
+  const stream = await send(e, id, "go");
+  await answer(e, id, (await stream.until("permission_request")).tool_id, "approve", "session");
+  await answer(e, id, (await stream.until("permission_request", 2)).tool_id);
+  const seen = await stream.ended();
+  expect(eventsOf(seen, "permission_request")).toHaveLength(2);
+  expect(eventsOf(seen, "tool_result").at(-1)).toMatchObject({ success: true, output: "Listed." });
+});
+
+test("cancelling the parent's turn ends the child's", async () => {
+  const id = await fakeSession(e, fake, { approval_mode: "trust_all" });
+  fake.reply({ steps: [task("wait")] }, { steps: [terminal("sleep 30")] });
+  const stream = await send(e, id, "delegate it");
+  const { child_session_id: child } = await stream.until("subagent_started");
+  const running = await send(e, child, "me too", { delivery: "queue" });
+  await e.json("POST", `/sessions/${id}/cancel`);
+  expect(eventsOf(await stream.ended(), "error")[0]).toMatchObject({ code: "cancelled" });
+  await running.hangUp();
+  expect(unansweredCalls(await historyOf(e, id))).toEqual([]);
+});
+
+test("a child's child is the last: it is not offered the tool", async () => {
+  const id = await fakeSession(e, fake, { approval_mode: "trust_all" });
+  fake.reply({ steps: [task("a")] }, { steps: [task("b")] }, "deepest", "middle", "top");
+  await e.turn(id, "go deep");
+  const offered = fake.requests.map(({ body }) =>
+    body.tools.some((tool: { function: { name: string } }) => tool.function.name === "subagent"),
+  );
+  expect(offered).toEqual([true, true, false, true, true]);
+});
+
+test("a failing child is a failed result, and the turn goes on", async () => {
+  const id = await fakeSession(e, fake, { approval_mode: "trust_all" });
+  fake.reply(
+    { steps: [task("a")] },
+    { fault: { kind: "status", status: 401, body: { error: { message: "no" } } } },
+    "It failed.",
+  );
+  const seen = await e.turn(id, "go");
+  expect(eventsOf(seen, "tool_result")[0]).toMatchObject({ success: false });
+  expect(eventsOf(seen, "tool_result")[0]?.error).toContain("The subagent failed");
+  expect(eventsOf(seen, "turn_complete")).toHaveLength(1);
+});
+
+test("deleting a session deletes its children", async () => {
+  const id = await fakeSession(e, fake, { approval_mode: "trust_all" });
+  fake.reply({ steps: [task("a")] }, "done", "done");
+  const seen = await sendAnswering(e, id, "go");
+  const child = eventsOf(seen, "subagent_started")[0]?.child_session_id;
+  await e.json("DELETE", `/sessions/${id}`);
+  expect((await e.call("GET", `/sessions/${child}`)).status).toBe(404);
+});
