@@ -1,5 +1,6 @@
 /** argv → command; nothing else. Commands are loaded when they are called, so that each starts fast. */
 import type { Command } from "./cli/command.ts";
+import { SEARCH_ARGUMENT } from "./tools/search/job.ts";
 
 /** As the user has it: what is set below would make an `npm install` of a tool leave things out. */
 const environment = { ...process.env };
@@ -11,6 +12,12 @@ const COMMANDS: Record<string, { summary: string; load(): Promise<{ command: Com
   serve: { summary: "start the engine's daemon", load: () => import("./cli/serve.ts") },
   run: { summary: "send one prompt and watch its turn", load: () => import("./cli/run.ts") },
   sessions: { summary: "list, show and follow sessions", load: () => import("./cli/sessions.ts") },
+  checkpoints: {
+    summary: "what turns changed, and undoing it",
+    load: () => import("./cli/checkpoints.ts"),
+  },
+  rules: { summary: "what is allowed, asked and denied", load: () => import("./cli/rules.ts") },
+  trust: { summary: "let a project's settings count", load: () => import("./cli/trust.ts") },
   token: { summary: "print the running engine's token", load: () => import("./cli/token.ts") },
   doctor: {
     summary: "what is configured, missing and reachable",
@@ -41,7 +48,7 @@ const findCommand = (name: string) => (Object.hasOwn(COMMANDS, name) ? COMMANDS[
 
 function helpText(): string {
   const lines = Object.entries(COMMANDS).map(
-    ([name, { summary }]) => `  ${name.padEnd(10)}${summary}`,
+    ([name, { summary }]) => `  ${name.padEnd(13)}${summary}`,
   );
   return [
     "kollab-engine runs AI agents on your own machine.",
@@ -49,8 +56,10 @@ function helpText(): string {
     "Usage: kollab-engine <command> [options]",
     "",
     ...lines,
-    `  ${"help".padEnd(10)}this text, or with a command's name, how to use it`,
+    `  ${"help".padEnd(13)}this text, or with a command's name, how to use it`,
   ].join("\n");
 }
 
-process.exitCode = await main(process.argv.slice(2));
+// The executable does a part of its work in processes of its own.
+if (process.argv[2] === SEARCH_ARGUMENT) await import("./tools/search/process.ts");
+else process.exitCode = await main(process.argv.slice(2));

@@ -18,8 +18,8 @@ export function addressProblem(text: string): string | null {
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 const CALL_TIMEOUT_MS = 30_000;
-/** What is read of an answer that says what is wrong. */
-const PROBLEM_CHARS_MAX = 2_000;
+/** What is read of an answer that says what is wrong: also each of many files. */
+const PROBLEM_CHARS_MAX = 1_000_000;
 
 export type ApiRequest = {
   method: "GET" | "POST";
@@ -127,18 +127,23 @@ const CODES: Record<number, ErrorCode> = {
   503: "unavailable",
 };
 
-/** What an engine says is wrong with a request, in one line. */
+/** What an engine says is wrong with a request, in one line; `detail` where it says more than that. */
 export async function problemOf(response: Response): Promise<EngineError> {
   const { status } = response;
-  const text = describe((await response.text()).slice(0, PROBLEM_CHARS_MAX));
-  return new EngineError(CODES[status] ?? "bad_request", text ?? `The answer is HTTP ${status}`);
+  const detail = detailOf((await response.text()).slice(0, PROBLEM_CHARS_MAX));
+  const text = describe(detail) ?? `The answer is HTTP ${status}`;
+  const more = typeof detail === "object" && detail !== null ? { detail } : {};
+  return new EngineError(CODES[status] ?? "bad_request", text, more);
 }
 
-function describe(body: string): string | null {
-  const detail = detailOf(body);
+function describe(detail: unknown): string | null {
   if (typeof detail === "string") return detail;
-  if (!Array.isArray(detail)) return null;
-  return detail.map(({ loc, msg }) => `${loc.slice(1).join(".")}: ${msg}`).join("; ");
+  if (Array.isArray(detail))
+    return detail.map(({ loc, msg }) => `${loc.slice(1).join(".")}: ${msg}`).join("; ");
+  const isObject = typeof detail === "object" && detail !== null;
+  return isObject && "message" in detail && typeof detail.message === "string"
+    ? detail.message
+    : null;
 }
 
 function detailOf(body: string): unknown {

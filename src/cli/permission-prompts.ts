@@ -2,20 +2,23 @@
 import { EngineError, toEngineError } from "../domain/errors.ts";
 import type { EngineEvent, PermissionDenial, StreamNotice } from "../domain/events.ts";
 import type { ToolCallId } from "../domain/ids.ts";
+import type { ApprovalScope } from "../domain/permission.ts";
 import { type Client, call } from "./client.ts";
-import { askAbout, isOnceOnly, type PermissionRequest } from "./permission-question.ts";
+import { askAbout, type OfferedScope, type PermissionRequest } from "./permission-question.ts";
 import type { TerminalLines } from "./read-line.ts";
 import { type Screen, styled } from "./screen.ts";
 
-type Decision = { decision: "approve" | "deny"; scope: "once" | "session" };
-type Open = { id: ToolCallId; closed: AbortController; answered: boolean; done: Promise<void> };
+type Decision = { decision: "approve" | "deny"; scope: "once" | OfferedScope };
+type Applied = { applied_scope: ApprovalScope; persisted: boolean };
+type Open = { closed: AbortController; answered: boolean };
 
 /**
- * At most one question is open, as a session runs one tool at a time. Another client may answer
- * first: then the question is taken back.
+ * Asks one question after the other, in the order of the requests: subagents ask through their parent, so
+ * several can be open. Another client may answer first: then that question is taken back, and no other.
  */
 export class PermissionPrompts {
-  private open: Open | null = null;
+  private readonly open = new Map<ToolCallId, Open>();
+  private asking: Promise<void> = Promise.resolve();
   private readonly path: string;
 
   /** `lines` null: nobody can be asked, and every request is denied. */
@@ -32,19 +35,17 @@ export class PermissionPrompts {
   see(event: EngineEvent | StreamNotice): void {
     switch (event.type) {
       case "permission_request":
-        if (this.open?.id === event.tool_id) break;
-        this.takeBack("another question came");
-        this.open = this.begin(event);
+        if (!this.open.has(event.tool_id)) this.begin(event);
         break;
       case "permission_granted":
-        this.takeBack("answered elsewhere");
+        this.takeBack(event.tool_id, "answered elsewhere");
         break;
       case "permission_denied":
-        this.takeBack(DENIALS[event.reason]);
+        this.takeBack(event.tool_id, DENIALS[event.reason]);
         break;
       case "turn_complete":
       case "error":
-        this.takeBack("the turn is over");
+        this.takeBackAll();
         break;
       default:
         break;
@@ -53,33 +54,38 @@ export class PermissionPrompts {
 
   /** Takes back what is open and waits for an answer that is under way. */
   async close(): Promise<void> {
-    const { open } = this;
-    this.takeBack("the turn is over");
-    await open?.done;
+    this.takeBackAll();
+    await this.asking;
   }
 
-  private begin(request: PermissionRequest): Open {
-    const closed = new AbortController();
-    const open: Open = { id: request.tool_id, closed, answered: false, done: Promise.resolve() };
-    open.done = this.settle(request, open);
-    return open;
+  private begin(request: PermissionRequest): void {
+    const open: Open = { closed: new AbortController(), answered: false };
+    this.open.set(request.tool_id, open);
+    this.asking = this.asking.then(() => this.settle(request, open));
   }
 
-  private takeBack(why: string): void {
-    if (this.open && !this.open.answered) this.open.closed.abort(new EngineError("cancelled", why));
-    this.open = null;
+  private takeBack(id: ToolCallId, why: string): void {
+    const open = this.open.get(id);
+    if (open && !open.answered) open.closed.abort(new EngineError("cancelled", why));
+    this.open.delete(id);
+  }
+
+  private takeBackAll(): void {
+    for (const id of this.open.keys()) this.takeBack(id, "the turn is over");
   }
 
   /** Never rejects: an answer that cannot be given leaves the request pending. */
   private async settle(request: PermissionRequest, open: Open): Promise<void> {
     const { signal } = open.closed;
     try {
-      if (!(await this.isPending(request.tool_id, signal))) return;
+      if (signal.aborted || !(await this.isPending(request.tool_id, signal))) return;
       const decision = await this.decide(request, signal);
       open.answered = true;
       const path = `${this.path}/permission`;
       const body = { tool_id: request.tool_id, ...decision };
-      await call(this.client, { method: "POST", path, body });
+      const applied = await call<Applied>(this.client, { method: "POST", path, body });
+      const narrower = whatIsNarrower(decision, applied);
+      if (narrower !== null) await this.screen.line(styled("dim", `  ${narrower}`));
     } catch (error) {
       if (signal.aborted) return;
       const { code, message } = toEngineError(error);
@@ -99,11 +105,12 @@ export class PermissionPrompts {
     const { screen, lines } = this;
     if (lines === null) {
       const head = `✗ ${request.tool_name} denied: nobody can be asked here.`;
-      await screen.line(styled("yellow", `${head} --approval-mode trust_all lets it run.`));
+      await screen.line(
+        styled("yellow", `${head} --approval-mode trust_all asks only where a rule does.`),
+      );
       return DENY;
     }
-    const once = isOnceOnly(request);
-    const { before, question } = askAbout(request, screen.columns);
+    const { before, question, offers } = askAbout(request, screen.columns);
     for (const line of before) await screen.line(line);
     for (;;) {
       lines.forgetTypedAhead();
@@ -111,9 +118,10 @@ export class PermissionPrompts {
       const answer = await this.readAnswer(lines, signal);
       if (answer === null || answer === "n" || answer === "no") return DENY;
       if (answer === "y" || answer === "yes") return { decision: "approve", scope: "once" };
-      if (answer !== "a" && answer !== "always") continue;
-      if (!once) return { decision: "approve", scope: "session" };
-      await screen.line("  A high risk can be allowed once only.");
+      const scope = SCOPE_ANSWERS.get(answer);
+      if (scope === undefined) continue;
+      if (offers.includes(scope)) return { decision: "approve", scope };
+      await screen.line("  That is not offered here: y allows this call only.");
     }
   }
 
@@ -130,6 +138,21 @@ export class PermissionPrompts {
 }
 
 const DENY: Decision = { decision: "deny", scope: "once" };
+
+const SCOPE_ANSWERS = new Map<string, OfferedScope>([
+  ["a", "session"],
+  ["always", "session"],
+  ["p", "project"],
+  ["project", "project"],
+]);
+
+/** Null: the engine remembers what was asked for. */
+function whatIsNarrower({ decision, scope }: Decision, applied: Applied): string | null {
+  if (decision === "deny" || scope === "once") return null;
+  if (applied.applied_scope === "once") return "allowed for this call only";
+  if (scope === "session" || applied.persisted) return null;
+  return "remembered for this session only";
+}
 
 const DENIALS: Record<PermissionDenial, string> = {
   user: "answered elsewhere",

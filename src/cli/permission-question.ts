@@ -1,39 +1,50 @@
 /**
- * What a person is shown before a yes: the call as the engine will run it, no more of it than fits on
- * a screen, and nothing of it that could pass for a part of the question.
+ * What a person is shown before a yes: the call as the engine will run it, no more of it than fits on a
+ * screen, and nothing of it that could pass for a part of the question. What we say of a call ourselves
+ * begins two columns in, and no row of the call begins there.
  */
 import type { EngineEvent } from "../domain/events.ts";
-import { coverageOf } from "../permissions/approvals.ts";
-import { printable } from "./output.ts";
+import type { RiskLevel, RiskPart, SuggestedScope } from "../domain/permission.ts";
+import { type DiffLine, diffRows, filesIn, readDiff, withoutRepeatedNames } from "./diff-lines.ts";
+import { cutToRow, inRows, type Room, showable, wholeInRows } from "./rows.ts";
+import { type Part, type Style, styled } from "./screen.ts";
 
 export type PermissionRequest = Extract<EngineEvent, { type: "permission_request" }>;
 
-export type Question = { before: string[]; question: string };
+export type OfferedScope = "session" | "project";
+
+/** `offers`: the scopes that an answer may have beside this one call. */
+export type Question = { before: Part[]; question: string; offers: OfferedScope[] };
 
 /** With the lines around them they fit on the smallest usual terminal. */
-const ROWS_MAX = 20;
+const ROWS_MAX = 22;
+/** What is left for the call itself, whatever is to be said of it. */
+const CALL_ROWS_MIN = 7;
 const FIELDS_MAX = 5;
 /** The beginning, what is left out, the end. */
 const FIELD_ROWS_MIN = 3;
-/** Narrower terminals break the rows themselves. */
-const COLUMNS_MIN = 20;
-const NAME_CHARS_MAX = 60;
-const SUBJECT_CHARS_MAX = 40;
-
-/** Whether no answer can cover more than this call. */
-export const isOnceOnly = ({ risk_level }: PermissionRequest): boolean =>
-  risk_level === "high" || risk_level === "unknown";
+const PARTS_MAX = 4;
+const NAME_COLUMNS_MAX = 59;
 
 export function askAbout(request: PermissionRequest, columns: number): Question {
-  const { tool_name, risk_level, input } = request;
+  const { tool_name, risk_level, input, diff } = request;
+  const notes = [...askerRows(request, columns), ...riskRows(request, columns)];
+  const scopes = offeredScopes(request, {
+    columns,
+    rowsMax: ROWS_MAX - 1 - notes.length - CALL_ROWS_MIN,
+  });
+  notes.push(...scopes.flatMap(({ rows }) => rows));
   const head = `Allow ${nameOf(tool_name)} (${risk_level} risk)`;
-  const choice = isOnceOnly(request)
-    ? "[y]es / [n]o "
-    : `[y]es / [n]o / [a]lways ${whatAlwaysCovers(request)} in this session `;
-  const single = singleRow(input);
-  if (single !== null && Bun.stringWidth(`${head}: ${single}?`) <= columns)
-    return { before: [], question: `${head}: ${single}? ${choice}` };
-  return { before: [`${head}:`, ...inputRows(input, columns)], question: `Allow it? ${choice}` };
+  const choice = `${["[y]es", "[n]o", ...scopes.map(({ word }) => word)].join(" / ")} `;
+  const offers = scopes.map(({ scope }) => scope);
+  const single = diff === null ? singleRow(input) : null;
+  if (single === null || Bun.stringWidth(`${head}: ${single}?`) > columns) {
+    const call = callRows(request, { columns, rowsMax: ROWS_MAX - 1 - notes.length });
+    return { before: [`${head}:`, ...call, ...notes], question: `Allow it? ${choice}`, offers };
+  }
+  return notes.length === 0
+    ? { before: [], question: `${head}: ${single}? ${choice}`, offers }
+    : { before: [`${head}: ${single}`, ...notes], question: `Allow it? ${choice}`, offers };
 }
 
 /** A command with nothing beside it; null: the input is more than that. */
@@ -44,14 +55,118 @@ function singleRow(input: Record<string, unknown>): string | null {
   return text.includes("\n") ? null : text;
 }
 
+const askerRows = ({ subagent }: PermissionRequest, columns: number): Part[] =>
+  subagent === null
+    ? []
+    : [`  ${cutToRow(`a subagent asks, session ${subagent.session_id}`, columns - "  ".length)}`];
+
+const DANGERS: RiskLevel[] = ["high", "unknown", "medium"];
+const LEVEL_STYLES: Record<RiskLevel, Style> = {
+  high: "red",
+  unknown: "red",
+  medium: "yellow",
+  low: "dim",
+};
+
+/** Why it is asked about: the worst of several programs first, each with its reason. */
+function riskRows({ risk_reason, parts }: PermissionRequest, columns: number): Part[] {
+  const several = parts.length > 1 ? parts : [];
+  const dangers = DANGERS.flatMap((level) => several.filter((part) => part.risk_level === level));
+  const shown = dangers.slice(0, PARTS_MAX);
+  const rows = shown.map((part) => styled(LEVEL_STYLES[part.risk_level], partRow(part, columns)));
+  const left = dangers.length - shown.length;
+  if (left > 0) rows.push(styled("yellow", `  … and ${left} more of them`));
+  const isSaid = USUAL.test(risk_reason) || shown.some(({ reason }) => reason === risk_reason);
+  return isSaid ? rows : [...rows, `  ${cutToRow(`why: ${risk_reason}`, columns - "  ".length)}`];
+}
+
+/** What says no more than that the tool is what it is. */
+const USUAL = /^$|^(?:Default risk for tool type|Tool definition risk for) '[^']*'$/;
+
+/** The reason is ours: of the command, which the model wrote, there is what fits beside it. */
+function partRow({ risk_level, text, reason }: RiskPart, columns: number): string {
+  const head = `  ${risk_level}: `;
+  const room = columns - head.length - " — ".length;
+  const unused = room - Bun.stringWidth(cutToRow(text, room));
+  const why = cutToRow(reason, Math.max(Math.ceil(room / 2), unused));
+  const command = cutToRow(text, room - Bun.stringWidth(why));
+  return `${head}${command} — ${why}`;
+}
+
+type Offered = { scope: OfferedScope; word: string; rows: string[] };
+
+const ALWAYS: { scope: OfferedScope; word: string; note: string }[] = [
+  { scope: "session", word: "[a]lways", note: "" },
+  { scope: "project", word: "[p]roject", note: ", remembered on disk" },
+];
+
+/** Those whose extent can be shown whole: nobody approves what they cannot read. */
+function offeredScopes({ suggested_scopes }: PermissionRequest, room: Room): Offered[] {
+  const offered: Offered[] = [];
+  let { rowsMax } = room;
+  let shown: string | null = null;
+  for (const { scope, word, note } of ALWAYS) {
+    const suggested = suggested_scopes.find((each) => each.scope === scope);
+    if (suggested === undefined) continue;
+    const keys = suggested.keys.join("\n");
+    const rows = extentRows(word + note, keys === shown ? null : suggested, { ...room, rowsMax });
+    if (rows === null) continue;
+    offered.push({ scope, word, rows });
+    rowsMax -= rows.length;
+    shown = keys;
+  }
+  return offered;
+}
+
+/** What it covers, and the keys word for word. `suggested` null: as the one before. */
+function extentRows(head: string, suggested: SuggestedScope | null, room: Room): string[] | null {
+  if (suggested === null) return wholeInRows("  ", `${head}: the same for this project`, room);
+  const { covers, keys } = suggested;
+  const rows: string[] = [];
+  for (const [at, text] of [`${head}: ${covers}`, ...keys].entries()) {
+    const rowsMax = room.rowsMax - rows.length;
+    const more = wholeInRows(at === 0 ? "  " : "      ", text, { ...room, rowsMax });
+    if (more === null) return null;
+    rows.push(...more);
+  }
+  return rows;
+}
+
+/** What changes stands in the diff, and is not shown a second time. */
+const DIFFED_FIELDS = ["find", "replace", "content", "patch"];
+
+function callRows({ input, diff }: PermissionRequest, { columns, rowsMax }: Room): Part[] {
+  if (diff === null) return inputRows(input, { columns, rowsMax });
+  const others = Object.entries(input).filter(([name]) => !DIFFED_FIELDS.includes(name));
+  const half = { columns, rowsMax: Math.floor(rowsMax / 2) };
+  const rows: Part[] = inputRows(Object.fromEntries(others), half);
+  const lines = withoutRepeatedNames(readDiff(diff));
+  rows.push(...fileRows(lines, columns));
+  return [...rows, ...diffRows(lines, { columns, rowsMax: rowsMax - rows.length })];
+}
+
+/** Where it is about several: those that are left out below are named here. */
+function fileRows(lines: readonly DiffLine[], columns: number): string[] {
+  const files = filesIn(lines);
+  if (files.length < 2) return [];
+  const text = `${files.length} files: ${files.map(nameOf).join(", ")}`;
+  return [`    ${cutToRow(text, columns - "    ".length)}`];
+}
+
 /** What counts stands first, so that no field a model makes up pushes it out of sight. */
-function inputRows(input: Record<string, unknown>, columns: number): string[] {
+function inputRows(input: Record<string, unknown>, { columns, rowsMax }: Room): string[] {
   const fields = Object.entries(input).sort(([one], [other]) => rank(one) - rank(other));
-  const shown = fields.slice(0, FIELDS_MAX);
+  const fitting = Math.max(Math.floor((rowsMax - 1) / FIELD_ROWS_MIN), 1);
+  const shown = fields.slice(0, Math.min(fitting, FIELDS_MAX));
   const rows: string[] = [];
   for (const [at, [name, value]] of shown.entries()) {
     const reserved = (shown.length - at - 1) * FIELD_ROWS_MIN;
-    rows.push(...fieldRows(name, value, { columns, rowsMax: ROWS_MAX - rows.length - reserved }));
+    const room = {
+      columns,
+      rowsMax: Math.max(rowsMax - 1 - rows.length - reserved, FIELD_ROWS_MIN),
+    };
+    const text = typeof value === "string" ? value : String(JSON.stringify(value));
+    rows.push(...inRows("    ", `${nameOf(name)}: ${text}`, room));
   }
   const left = fields.length - shown.length;
   return left > 0 ? [...rows, `    … and ${left} more ${left === 1 ? "field" : "fields"}`] : rows;
@@ -61,63 +176,10 @@ const FIRST_FIELDS = ["command", "cwd", "timeout", "file", "path", "url"];
 const rank = (name: string): number =>
   FIRST_FIELDS.includes(name) ? FIRST_FIELDS.indexOf(name) : FIRST_FIELDS.length;
 
-type Room = { columns: number; rowsMax: number };
-
-/** What continues stands further in than names: it cannot pass for a field of its own. */
-function fieldRows(name: string, value: unknown, { columns, rowsMax }: Room): string[] {
-  const text = typeof value === "string" ? value : String(JSON.stringify(value));
-  const width = Math.max(columns - CONTINUED.length, COLUMNS_MIN);
-  const rows = shorten(showable(`${nameOf(name)}: ${text}`), { columns: width, rowsMax });
-  return rows.map((row, at) => (at === 0 ? BEGUN : CONTINUED) + row);
-}
-const BEGUN = "    ";
-const CONTINUED = "      ";
-
-/** The text in rows; of one that is too long the beginning and the end. */
-function shorten(text: string, { columns, rowsMax }: Room): string[] {
-  if (text.length <= columns * rowsMax) {
-    const rows = wrap(text, columns);
-    if (rows.length <= rowsMax) return rows.map(withoutBreak);
-  }
-  const half = Math.floor((rowsMax - 1) / 2);
-  const head = wrap(text.slice(0, half * columns), columns).slice(0, half);
-  const tail = wrap(text.slice(-half * columns), columns).slice(-half);
-  const left = text.length - [...head, ...tail].join("").length;
-  return [...head.map(withoutBreak), `… ${left} characters left out …`, ...tail.map(withoutBreak)];
-}
-
-/** Rows with their line breaks, each no wider than the columns: a terminal breaks none of them again. */
-function wrap(text: string, columns: number): string[] {
-  const rows: string[] = [];
-  let row = "";
-  let width = 0;
-  for (const character of text) {
-    // What has no width of its own may widen what it belongs to.
-    const more = character === "\n" ? 0 : Math.max(Bun.stringWidth(character), 1);
-    if (width + more > columns || row.endsWith("\n")) {
-      rows.push(row);
-      row = "";
-      width = 0;
-    }
-    row += character;
-    width += more;
-  }
-  return row === "" ? rows : [...rows, row];
-}
-
-const withoutBreak = (row: string): string => row.replace(/\n$/, "");
-
-/** Tabs are as wide as the terminal likes. */
-const showable = (text: string): string => printable(text).replaceAll("\t", "    ");
-
 /** As it is where it is plain, else quoted: a name may be anything that a model writes. */
-const nameOf = (name: string): string =>
-  /^[\w.-]{1,60}$/.test(name) ? name : cut(JSON.stringify(name), NAME_CHARS_MAX);
-
-/** What the engine remembers of an "always". */
-function whatAlwaysCovers(request: PermissionRequest): string {
-  return cut(JSON.stringify(coverageOf(request)), SUBJECT_CHARS_MAX);
+function nameOf(name: string): string {
+  if (/^[\w./-]{1,60}$/.test(name)) return name;
+  const quoted = JSON.stringify(name);
+  const shown = cutToRow(quoted, NAME_COLUMNS_MAX);
+  return shown.endsWith("…") ? `${shown}"` : shown;
 }
-
-const cut = (text: string, charsMax: number): string =>
-  text.length <= charsMax ? text : `${text.slice(0, charsMax - 2)}…"`;

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { EngineError } from "../domain/errors.ts";
 import type { EngineEvent, StreamNotice } from "../domain/events.ts";
 import { APPROVAL_MODES } from "../domain/permission.ts";
+import { converse } from "./answers.ts";
 import { addressProblem, attachedClient, type Client, call } from "./client.ts";
 import {
   type Command,
@@ -48,6 +49,10 @@ own; the session is kept and can be continued. Without a prompt, or with -, stdi
 Tool calls that need permission are asked about on a terminal: y allows this call, n denies it, a allows
 its like in this session; the end of the input denies it. Where stdin or stderr is no terminal they are
 denied at once: choose an --approval-mode that does not ask. With --attach other clients may answer too.
+Where p is offered, it allows the like in the whole project from now on, and keeps that on disk.
+
+A turn may end with a question of the agent. On a terminal the answer is asked for and sent; an empty line
+leaves. Elsewhere, and with --json, the command ends, and run --session <id> "<answer>" goes on.
 
 Ctrl-C cancels the turn; a second one ends the command at once.
 Exit code: 0 the turn is complete, 1 it failed, 130 it was cancelled, 2 the command line is wrong.`;
@@ -166,12 +171,23 @@ async function run(wish: Wish): Promise<number> {
   const client = await openClient(wish);
   try {
     const session = await openSession(client, wish, stop.signal);
-    const prompts = new PermissionPrompts(client, session, screen, terminalLines());
-    const view = wish.json ? jsonView(out) : textView(screen, { follows: false, asks: true });
-    const feed = turnFeed(client, session, wish, stop.signal);
-    const last = await watch(feed, { view, prompts, screen });
+    const lines = terminalLines();
+    const prompts = new PermissionPrompts(client, session, screen, lines);
+    // Programs read the question in its event.
+    const asked = wish.json ? null : lines;
+    const howToAnswer = asked === null ? commandToAnswer(wish, session) : null;
+    const view = wish.json
+      ? jsonView(out)
+      : textView(screen, { follows: false, asks: true, howToAnswer });
+    const send = (prompt: string) => {
+      const feed = turnFeed(client, session, { ...wish, prompt }, stop.signal);
+      return watch(feed, { view, prompts, screen });
+    };
+    const last = asked
+      ? await converse(wish.prompt, { send, screen, lines: asked }, stop.signal)
+      : await send(wish.prompt);
     if (!wish.json) await screen.line(styled("dim", `session ${session}`));
-    return exitCode(last);
+    return last === "left" ? EXIT_INTERRUPTED : exitCode(last);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     if (error instanceof EngineError) fail(error);
@@ -179,6 +195,14 @@ async function run(wish: Wish): Promise<number> {
   } finally {
     await client.close();
   }
+}
+
+function commandToAnswer({ attach, url, dataDir }: Wish, session: string): string {
+  const words = ["kollab-engine run"];
+  if (url !== null) words.push(`--url ${url}`);
+  else if (attach) words.push("--attach");
+  if (dataDir !== undefined) words.push(`--data-dir ${dataDir}`);
+  return [...words, `--session ${session}`, '"…"'].join(" ");
 }
 
 async function openClient({ attach, url, env, dataDir }: Wish): Promise<Client> {

@@ -7,7 +7,7 @@ export async function showSessions(screen: Screen, sessions: SessionJson[]): Pro
   if (sessions.length === 0) return screen.line("There are no sessions yet.");
   const rows = sessions.map((session) => [
     session.session_id,
-    localTime(session.created_at),
+    localTime(utc(session.created_at)),
     session.profile,
     String(session.total_turns),
     session.workspace ?? "",
@@ -34,7 +34,7 @@ export async function showSession(screen: Screen, session: SessionJson): Promise
   const { total_input_tokens, total_output_tokens, last_turn_status, last_turn_error } = session;
   const fields = [
     ["session", session.session_id],
-    ["created", localTime(session.created_at)],
+    ["created", localTime(utc(session.created_at))],
     ["profile", session.profile],
     ["workspace", session.workspace ?? "none"],
     ["approval", session.approval_mode_name],
@@ -61,8 +61,9 @@ export async function showHistory(screen: Screen, history: HistoryMessage[]): Pr
 }
 
 /** `created_at` is in UTC and does not say so. */
-function localTime(naive: string): string {
-  const date = new Date(`${naive}Z`);
+const utc = (naive: string): Date => new Date(`${naive}Z`);
+
+export function localTime(date: Date): string {
   const two = (part: number) => String(part).padStart(2, "0");
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;

@@ -141,7 +141,10 @@ async function follow({ url, id, after, json }: Following): Promise<number> {
   const client = attachedClient(url, homeFolder());
   const lines = terminalLines();
   const prompts = lines && new PermissionPrompts(client, id, screen, lines);
-  const view = json ? jsonView(out) : textView(screen, { follows: true, asks: lines !== null });
+  const howToAnswer = `kollab-engine run ${url === null ? "--attach" : `--url ${url}`} --session ${id} "…"`;
+  const view = json
+    ? jsonView(out)
+    : textView(screen, { follows: true, asks: lines !== null, howToAnswer });
   const path = `/sessions/${encodeURIComponent(id)}/events`;
   let found = false;
   async function open(cursor: Seq | null): Promise<Response> {

@@ -28,11 +28,14 @@ export const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g
 
 /** What a call is mostly about, else all that it is given. */
 function mainText(input: Record<string, unknown>): string {
+  if (Array.isArray(input.items)) return plural(input.items.length, "item");
   const main = MAIN_FIELDS.map((name) => input[name]).find((value) => typeof value === "string");
   return typeof main === "string" ? main : JSON.stringify(input);
 }
 
-const MAIN_FIELDS = ["command", "file", "path", "pattern", "query", "url"];
+const MAIN_FIELDS = ["command", "file", "from", "pattern", "path", "query", "url", "task", "name"];
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 const cutTo = (columns: number, text: string): string =>
   text.length <= columns ? text : `${text.slice(0, Math.max(columns - 1, 1))}…`;

@@ -7,13 +7,16 @@ import { type Access, requireAccess, requireSameRoute } from "./auth.ts";
 import { readJsonBody, refuseLongBody } from "./body.ts";
 import { CORS_HEADERS, errorResponse, problem } from "./errors.ts";
 import type { Route } from "./openapi.ts";
+import { checkpointRoutes } from "./routes/checkpoints.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { permissionRoutes } from "./routes/permissions.ts";
 import { profileRoutes } from "./routes/profiles.ts";
+import { ruleRoutes } from "./routes/rules.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { systemRoutes } from "./routes/system.ts";
+import { toolRoutes } from "./routes/tools.ts";
 import { issuesOf } from "./validation.ts";
 
 const METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -59,6 +62,9 @@ export function createApp(engine: Engine, access: Access) {
     .use(messageRoutes(engine))
     .use(runRoutes(engine))
     .use(permissionRoutes(engine))
+    .use(ruleRoutes(engine))
+    .use(toolRoutes(engine))
+    .use(checkpointRoutes(engine))
     .use(profileRoutes(engine))
     .use(docsRoutes((): readonly Route[] => app.routes));
   return app;

@@ -5,33 +5,21 @@
 import { type TProperties, type TSchema, Type } from "@sinclair/typebox";
 import { TURN_FAULTS } from "../domain/errors.ts";
 import type { EngineEvent, LifecycleEvent, StreamNotice } from "../domain/events.ts";
-import type { RunId, SessionId, ToolCallId } from "../domain/ids.ts";
+import type { CheckpointId, RunId, SessionId } from "../domain/ids.ts";
 import { APPROVAL_SCOPES } from "../domain/permission.ts";
 import type { Nothing, Unlike } from "../lib/same-type.ts";
 import type { PendingRequest } from "../permissions/permissions.ts";
 import { eventUnion, named } from "./components.ts";
 import { choice, count, idOf, jsonObject, seq, text, time } from "./fields.ts";
+import { CALL, PROMPT, RISK_LEVEL, TODO_ITEM, TOOL_ID } from "./prompt-schemas.ts";
 import { nullable } from "./schemas.ts";
 
-const TOOL_ID = idOf<ToolCallId>("the tool call; the same in all its events");
 const RUN_ID = idOf<RunId>("the run");
-const RISK_LEVEL = choice(
-  ["low", "medium", "high", "unknown"],
-  "what the call may do, as far as can be told",
-);
 
 const ABOUT = {
   session_id: idOf<SessionId>("the session that it is about"),
   ts: time("when it happened"),
 };
-const CALL = {
-  tool_id: TOOL_ID,
-  tool_name: text("as the model called it"),
-  tool_type: text("the kind of tool, for example terminal, file_read, mcp_tool"),
-  input: jsonObject("the call's arguments"),
-  risk_level: RISK_LEVEL,
-};
-const RISK_REASON = text("why it has this level, for people");
 const USAGE = {
   input_tokens: count("tokens sent to the model, those of a cache included"),
   output_tokens: count("tokens that the model wrote"),
@@ -95,8 +83,7 @@ const PENDING_PERMISSION_REQUEST = named(
   {
     type: Type.Literal("permission_request"),
     pending: Type.Literal(true),
-    ...CALL,
-    risk_reason: RISK_REASON,
+    ...PROMPT,
     created_at: time("when it was asked"),
     ...ABOUT,
   },
@@ -122,7 +109,7 @@ const ENGINE_EVENTS = [
   event(
     "permission_request",
     "The call waits for an answer: `POST /sessions/{session_id}/permission`.",
-    { ...CALL, risk_reason: RISK_REASON },
+    PROMPT,
   ),
   event("permission_granted", "The call was allowed and runs now.", {
     tool_id: TOOL_ID,
@@ -148,11 +135,15 @@ const ENGINE_EVENTS = [
     }),
     metadata: jsonObject("more about it; depends on the tool"),
   }),
+  event("question_gate", "The agent asks the user, and its turn ends: the next message answers.", {
+    question: text("without its markers"),
+    pending_tools: count("tool calls that are held until then"),
+  }),
   event("turn_complete", "The turn ended well. Always the last of its run.", {
     ...USAGE,
     tool_calls: count("tool calls of the whole turn"),
     stop_reason: text(
-      "the provider's own word, or the limit that was reached: max_turns, max_tool_calls, max_seconds, max_run_tokens",
+      "the provider's own word, or the limit that was reached: max_turns, max_tool_calls, max_seconds, max_run_tokens; or question",
     ),
   }),
   event("error", "The turn failed or was cancelled. Always the last of its run.", {
@@ -172,6 +163,33 @@ const ENGINE_EVENTS = [
     cache_write_tokens: count("tokens sent that were written to it"),
     cost_usd: nullable(Type.Number({ minimum: 0, description: "US dollars; null: not known" })),
     duration_ms: count("milliseconds from the request to the reply's end"),
+  }),
+  event("todo", "The agent's plan has changed.", {
+    items: Type.Array(TODO_ITEM, { description: "the whole plan, in order" }),
+  }),
+  event("subagent_started", "A tool call handed a task to a child session.", {
+    tool_id: TOOL_ID,
+    child_session_id: idOf<SessionId>("the child; it can be followed as a session of its own"),
+    task: text("for people"),
+  }),
+  event("process_ended", "A background command has ended.", {
+    name: text("of the command"),
+    exit_code: nullable(Type.Integer({ description: "null: a signal ended it" })),
+    signal: nullable(text("that ended it, if one did")),
+    timed_out: Type.Boolean({ description: "its time was up" }),
+  }),
+  event("checkpoint", "Files are about to change; they are kept as they were.", {
+    checkpoint_id: idOf<CheckpointId>("the checkpoint"),
+    turn_id: nullable(idOf<RunId>("the turn that changes them; null: a restore does")),
+    files: Type.Array(Type.String(), {
+      description: "the first of them, relative to the workspace",
+    }),
+  }),
+  event("checkpoint_skipped", "What changes cannot be brought back.", {
+    checkpoint_id: nullable(idOf<CheckpointId>("the checkpoint that lacks it; null: none")),
+    path: nullable(text("relative to the workspace; null: not one file")),
+    size: nullable(count("bytes; null: not known")),
+    reason: text("why, for people"),
   }),
   event("retry", "A call of the model failed before its first token; it is made again.", {
     attempt: Type.Integer({ minimum: 1, description: "1 after the first failure" }),

@@ -1,5 +1,5 @@
 /** The routes and what is known of them, as an OpenAPI document. Built when it is first asked for. */
-import type { TObject, TSchema } from "@sinclair/typebox";
+import { type TObject, type TSchema, TypeGuard } from "@sinclair/typebox";
 import { TURN_FAULTS } from "../domain/errors.ts";
 import { type Exposure, exposureOf } from "./auth.ts";
 import { collect } from "./components.ts";
@@ -32,7 +32,9 @@ const TAGS = {
   sessions: "Conversations and their settings",
   messages: "Sending messages and following what happens",
   runs: "Messages apart from their events, and the queue",
-  permissions: "Answering for tool calls",
+  permissions: "Answering for tool calls, and rules about them",
+  checkpoints: "What turns changed, and undoing it",
+  tools: "What a session's tools keep and run",
   profiles: "Models and how to reach them",
 };
 
@@ -124,7 +126,7 @@ const parametersIn = (place: "path" | "query", schema: TObject | undefined) =>
 const withDescription = ({ description, ...schema }: TSchema) => ({ description, schema });
 
 const bodyOf = (schema: TSchema) => ({
-  required: true,
+  required: !TypeGuard.IsOptional(schema),
   content: { "application/json": { schema } },
 });
 

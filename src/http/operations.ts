@@ -4,9 +4,11 @@
  */
 import { type TSchema, Type } from "@sinclair/typebox";
 import type { Exposure } from "./auth.ts";
+import * as checkpoints from "./checkpoint-schemas.ts";
 import { LIFECYCLE_STREAM, SESSION_STREAM } from "./event-schemas.ts";
 import { choice, idOf, text } from "./fields.ts";
 import * as replies from "./reply-schemas.ts";
+import * as tools from "./tool-schemas.ts";
 
 export type Operation = {
   /** Stable, for code that is made from the document. */
@@ -212,6 +214,62 @@ export const OPERATIONS: Record<string, Operation> = {
     id: "setApprovalMode",
     reply: json(replies.MODE_SET, "The mode counts from the next tool call on."),
     errors: [400, ...OF_SESSION],
+  },
+
+  "GET /permissions/rules": {
+    id: "getRules",
+    reply: json(tools.RULES, "The rules."),
+  },
+  "PUT /permissions/rules": {
+    id: "replaceRules",
+    reply: json(tools.RULES, "The rules, as they count from now on."),
+    errors: [CONFLICT, STOPPING],
+  },
+  "GET /projects/trust": {
+    id: "listTrustedProjects",
+    reply: json(tools.TRUSTED_PROJECTS, "The files."),
+  },
+  "POST /projects/trust": {
+    id: "trustProject",
+    reply: json(tools.PROJECT_TRUST, "Done."),
+    errors: [404, CONFLICT],
+  },
+
+  "GET /sessions/:session_id/checkpoints": {
+    id: "listCheckpoints",
+    reply: json(checkpoints.CHECKPOINTS, "The checkpoints."),
+    errors: OF_SESSION,
+  },
+  "GET /sessions/:session_id/checkpoints/:checkpoint_id/diff": {
+    id: "getCheckpointDiff",
+    reply: json(checkpoints.CHECKPOINT_DIFF, "The diff."),
+    errors: OF_SESSION,
+  },
+  "POST /sessions/:session_id/checkpoints/:checkpoint_id/restore": {
+    id: "restoreCheckpoint",
+    reply: json(checkpoints.RESTORED, "The files are back."),
+    errors: OF_SESSION,
+  },
+
+  "GET /sessions/:session_id/todo": {
+    id: "getTodo",
+    reply: json(tools.TODO, "The plan; empty where there is none."),
+    errors: OF_SESSION,
+  },
+  "GET /sessions/:session_id/processes": {
+    id: "listProcesses",
+    reply: json(tools.PROCESSES, "The background commands."),
+    errors: OF_SESSION,
+  },
+  "GET /sessions/:session_id/processes/:name/output": {
+    id: "getProcessOutput",
+    reply: json(tools.PROCESS_OUTPUT, "The last lines."),
+    errors: OF_SESSION,
+  },
+  "POST /sessions/:session_id/processes/:name/kill": {
+    id: "killProcess",
+    reply: json(tools.PROCESS_DONE, "It has ended."),
+    errors: OF_SESSION,
   },
 
   "GET /profiles": { id: "listProfiles", reply: json(replies.PROFILES, "All profiles.") },

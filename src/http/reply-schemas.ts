@@ -5,20 +5,21 @@ import type { EnvVarHint, ProfileView } from "../config/profile-view.ts";
 import { type ErrorCode, TURN_FAULTS } from "../domain/errors.ts";
 import type { RunId, SessionId, ToolCallId } from "../domain/ids.ts";
 import { APPROVAL_MODES, APPROVAL_SCOPES, type ApprovalMode } from "../domain/permission.ts";
-import type { PermissionStats } from "../domain/session.ts";
+import { NETWORK_POLICIES, type PermissionStats } from "../domain/session.ts";
 import type { Nothing, Unlike } from "../lib/same-type.ts";
 import type { PendingRequest } from "../permissions/permissions.ts";
 import { named } from "./components.ts";
 import { type Issue, STATUS } from "./errors.ts";
 import { choice, count, flag, idOf, jsonObject, seq, text, time } from "./fields.ts";
+import { PROMPT } from "./prompt-schemas.ts";
 import { nullable } from "./schemas.ts";
 import type { runView, sessionView } from "./views.ts";
 
-const SESSION_ID = idOf<SessionId>("the session");
+export const SESSION_ID = idOf<SessionId>("the session");
 const TOOL_ID = idOf<ToolCallId>("the tool call, as in its events");
 const RUN_ID = idOf<RunId>("the run");
-const OK = Type.Literal(true);
-const list = <T extends Parameters<typeof Type.Array>[0]>(items: T, description: string) =>
+export const OK = Type.Literal(true);
+export const list = <T extends Parameters<typeof Type.Array>[0]>(items: T, description: string) =>
   Type.Array(items, { description });
 
 const MODE_CODE = Type.Unsafe<(typeof APPROVAL_MODES)[ApprovalMode]>(
@@ -100,6 +101,16 @@ export const SESSION = named("Session", "One conversation, and the settings of i
   metadata: jsonObject("as its client gave it"),
   last_turn_status: nullable(choice(["completed", "failed", "canceled"], "null: none ended yet")),
   last_turn_error: nullable(text("null: it ended well")),
+  tools: nullable(list(Type.String(), "the built-in tools it may be offered; null: all")),
+  sandbox: Type.Object({ network: choice(NETWORK_POLICIES, "what its tools may reach") }),
+  question_pending: nullable(
+    Type.Object({
+      question: text("what the agent asked; the next message is the answer"),
+      pending_tools: count("tool calls that are held until then"),
+    }),
+  ),
+  parent_session_id: nullable(idOf<SessionId>("the session it works for; null: none")),
+  child_session_ids: list(idOf<SessionId>(""), "sessions that did tasks for it"),
   history_length: count("messages, the system prompt included"),
   active: flag("a turn is running"),
   active_turn_id: nullable(idOf<RunId>("its run; null: none is running")),
@@ -137,7 +148,11 @@ const MESSAGE = Type.Union(
       role: Type.Literal("tool"),
       tool_call_id: TOOL_ID,
       content: text("what the model reads"),
-      metadata: Type.Object({ tool_call_id: TOOL_ID, ts: SEEN_AT }),
+      metadata: Type.Object({
+        tool_call_id: TOOL_ID,
+        ts: SEEN_AT,
+        images: Type.Optional(list(Type.String(), "the media type of each image it returned")),
+      }),
     }),
   ],
   { $id: "HistoryMessage", description: "One message of a conversation, told apart by `role`." },
@@ -192,12 +207,7 @@ export const RUNS = Type.Object({ session_id: SESSION_ID, runs: list(RUN, "newes
 export const QUEUE = Type.Object({ session_id: SESSION_ID, runs: list(RUN, "next first") });
 
 const PENDING = named("PendingPermission", "A tool call that waits for an answer.", {
-  tool_id: TOOL_ID,
-  tool_name: text("as the model called it"),
-  tool_type: text("the kind of tool, for example terminal"),
-  input: jsonObject("the call's arguments"),
-  risk_level: choice(["low", "medium", "high", "unknown"], "what the call may do"),
-  risk_reason: text("why it has this level, for people"),
+  ...PROMPT,
   created_at: time("when it was asked"),
 });
 const STATS = Type.Object(

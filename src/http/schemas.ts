@@ -3,7 +3,7 @@ import { type TProperties, type TSchema, Type } from "@sinclair/typebox";
 import { ID_PATTERN, type RunId, type SessionId } from "../domain/ids.ts";
 import { APPROVAL_MODES, type ApprovalMode } from "../domain/permission.ts";
 import type { RunLimits } from "../domain/session.ts";
-import { IMAGE_TYPES } from "../session/content.ts";
+import { IMAGE_TYPES } from "../lib/image-type.ts";
 
 /** What a client sends beside these fields is ignored; the router would refuse it. */
 export const object = <T extends TProperties>(fields: T) =>

@@ -30,6 +30,14 @@ const recordView = (record: SessionRecord) => ({
   metadata: record.metadata,
   last_turn_status: record.lastTurn?.status ?? null,
   last_turn_error: record.lastTurn?.error ?? null,
+  tools: record.tools,
+  sandbox: { network: record.network },
+  question_pending: record.question && {
+    question: record.question.question,
+    pending_tools: record.question.pendingTools,
+  },
+  parent_session_id: record.parent?.sessionId ?? null,
+  child_session_ids: record.children,
 });
 
 /** UTC without a zone, six digits of a second: what clients of the original parse. */
@@ -46,7 +54,8 @@ export function historyOf(session: Pick<Session, "systemPrompt" | "messages">) {
 function messageView(message: Message) {
   const { ts } = message;
   if (message.role === "tool") {
-    const metadata = { tool_call_id: message.callId, ts };
+    const images = message.images?.map(({ mediaType }) => mediaType);
+    const metadata = { tool_call_id: message.callId, ts, ...(images ? { images } : {}) };
     return { role: "tool", tool_call_id: message.callId, content: message.output, metadata };
   }
   if (message.role === "user") {

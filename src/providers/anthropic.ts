@@ -2,6 +2,7 @@
 import Anthropic from "@anthropic-ai/sdk";
 import type {
   ContentBlockParam,
+  ImageBlockParam,
   MessageCreateParamsBase,
   MessageParam,
 } from "@anthropic-ai/sdk/resources/messages";
@@ -115,7 +116,9 @@ function blocksOf(message: Message): ContentBlockParam[] {
         {
           type: "tool_result",
           tool_use_id: wireId(message.callId),
-          content: message.output,
+          content: message.images
+            ? [{ type: "text", text: message.output }, ...message.images.map(imageBlock)]
+            : message.output,
           ...(message.isError && { is_error: true }),
         },
       ];
@@ -147,7 +150,7 @@ function thinkingBlocks({ provider, text, signature, redacted }: Thinking): Cont
 const textBlocks = (text: string): ContentBlockParam[] =>
   isBlank(text) ? [] : [{ type: "text", text }];
 
-const imageBlock = ({ mediaType, base64 }: Image): ContentBlockParam => ({
+const imageBlock = ({ mediaType, base64 }: Image): ImageBlockParam => ({
   type: "image",
   source: {
     type: "base64",

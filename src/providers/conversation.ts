@@ -19,13 +19,23 @@ function fit(message: Message, sees: boolean): Message {
       ...message,
       toolCalls: message.toolCalls.map((call) => ({ ...call, name: legalName(call.name) })),
     };
-  if (message.role === "tool")
-    return isBlank(message.output) ? { ...message, output: NO_OUTPUT } : message;
+  if (message.role === "tool") return fitOutput(message, sees);
   const images = sees ? message.images : [];
   const lines = isBlank(message.text) ? [] : [message.text];
   if (images.length < message.images.length) lines.push(UNSEEN);
   if (lines.length + images.length === 0) lines.push(NO_TEXT);
   return { ...message, images, text: lines.join("\n") };
+}
+
+function fitOutput(message: Extract<Message, { role: "tool" }>, sees: boolean): Message {
+  const { images, ...rest } = message;
+  const lines = isBlank(message.output) ? [] : [message.output];
+  if (images && !sees) lines.push(UNSEEN);
+  return {
+    ...rest,
+    output: lines.join("\n") || NO_OUTPUT,
+    ...(images && sees ? { images } : {}),
+  };
 }
 
 /** A model may have called what no tool can be called, and its call still stands there. */

@@ -2,6 +2,7 @@
 import type { ChatCompletionCreateParams, ChatCompletionMessageParam } from "openai/resources/chat";
 import {
   type AssistantMessage,
+  type Image,
   type Message,
   NO_USAGE,
   type Thinking,
@@ -57,12 +58,29 @@ const countsStreams = ({ query }: Endpoint): boolean =>
   query["api-version"] === undefined || azureTakesStreamOptions(query["api-version"]);
 
 function chatMessages(endpoint: Endpoint, request: ModelRequest): ChatCompletionMessageParam[] {
-  const messages = sendable(request.messages, endpoint.sees).map((message) =>
+  const messages = imagesSaid(sendable(request.messages, endpoint.sees)).map((message) =>
     chatMessage(endpoint, message),
   );
   if (!isBlank(request.system)) messages.unshift({ role: "system", content: request.system });
   return messages;
 }
+
+/** A tool's answer cannot hold images here: they follow as the user's, after the last answer. */
+function imagesSaid(messages: readonly Message[]): Message[] {
+  const said: Message[] = [];
+  let images: Image[] = [];
+  for (const [place, message] of messages.entries()) {
+    said.push(message);
+    if (message.role !== "tool") continue;
+    images.push(...(message.images ?? []));
+    if (images.length === 0 || messages[place + 1]?.role === "tool") continue;
+    said.push({ role: "user", text: TOOL_IMAGES, images, ts: message.ts });
+    images = [];
+  }
+  return said;
+}
+
+const TOOL_IMAGES = "(What the tools above returned as images.)";
 
 function chatMessage(endpoint: Endpoint, message: Message): ChatCompletionMessageParam {
   switch (message.role) {

@@ -6,8 +6,10 @@ import type {
 } from "openai/resources/responses/responses";
 import {
   type AssistantMessage,
+  type Image,
   type Message,
   NO_USAGE,
+  type ToolMessage,
   type Usage,
   type UserMessage,
 } from "../domain/messages.ts";
@@ -78,20 +80,27 @@ function itemsOf(message: Message): ResponseInputItem[] {
     case "assistant":
       return replyItems(message);
     case "tool":
-      return [{ type: "function_call_output", call_id: message.callId, output: message.output }];
+      return [
+        { type: "function_call_output", call_id: message.callId, output: outputContent(message) },
+      ];
     default:
       return message satisfies never;
   }
 }
 
 function userContent({ text, images }: UserMessage): ResponseInputMessageContentList {
-  const pictures = images.map((image) => ({
-    type: "input_image" as const,
-    detail: "auto" as const,
-    image_url: dataUrl(image),
-  }));
+  const pictures = images.map(pictureOf);
   return isBlank(text) ? pictures : [{ type: "input_text", text }, ...pictures];
 }
+
+const outputContent = ({ output, images }: ToolMessage) =>
+  images ? [{ type: "input_text" as const, text: output }, ...images.map(pictureOf)] : output;
+
+const pictureOf = (image: Image) => ({
+  type: "input_image" as const,
+  detail: "auto" as const,
+  image_url: dataUrl(image),
+});
 
 /** Reasoning first: its server wants it before what it led to. */
 function replyItems({ text, thinking, toolCalls }: AssistantMessage): ResponseInputItem[] {

@@ -10,6 +10,7 @@ import { now } from "./clock.ts";
 import { cpuSeconds, machineCpuSeconds, type Running, start } from "./processes.ts";
 import type { Call, Order } from "./provider.ts";
 import { type Measured, type Outcome, problemsOf, type Results, table } from "./report.ts";
+import { measureRisk } from "./risk.ts";
 import { type Bench, type Figures, SCENARIOS, type ScenarioName, type Sizes } from "./scenarios.ts";
 import { type Engine, type Subject, type SubjectName, startEngine } from "./subject.ts";
 
@@ -64,6 +65,7 @@ export async function bench(options: BenchOptions, signal: AbortSignal): Promise
     };
     return {
       providerTokensPerSecond: await providerRate(url, signal),
+      risk: await measureRisk(),
       engine: await measureAll("engine", [...options.engine, "serve", "--port", "0"]),
       floor: await measureAll("floor", [process.execPath, join(import.meta.dir, "floor.ts")]),
     };

@@ -1,6 +1,6 @@
 /**
  * The least that answers the bench: sessions in memory, chat completions in, events out, a shell. No
- * storage, no permissions, no checks. What an engine needs more than this is its own.
+ * storage, no rules, no checks. What an engine needs more than this is its own.
  */
 
 type ToolCall = { index: number; id: string; function: { name: string; arguments: string } };
@@ -13,17 +13,19 @@ type Message = {
 type Delta = { content?: string; tool_calls?: ToolCall[] };
 
 const provider = process.env.PROVIDER_URL;
-const sessions = new Map<string, Message[]>();
+const sessions = new Map<string, { messages: Message[]; asks: boolean }>();
+/** What lets a tool run that somebody was asked about. */
+const questions = new Map<string, () => void>();
+
+const tool = (name: string, description: string, parameter: string) => {
+  const parameters = { type: "object", properties: { [parameter]: { type: "string" } } };
+  return { type: "function", function: { name, description, parameters } };
+};
 const TOOLS = [
-  {
-    type: "function",
-    function: {
-      name: "terminal",
-      description: "Run a shell command",
-      parameters: { type: "object", properties: { command: { type: "string" } } },
-    },
-  },
+  tool("terminal", "Run a shell command", "command"),
+  tool("file_read", "Read a text file", "file"),
 ];
+const SHOWN_CHARS_MAX = 80_000;
 
 /** What a model's reply adds, as much at a time as comes at once. */
 async function* callModel(messages: Message[]): AsyncGenerator<Delta[]> {
@@ -46,7 +48,7 @@ async function* callModel(messages: Message[]): AsyncGenerator<Delta[]> {
 const frame = (event: object): string => `data: ${JSON.stringify(event)}\n\n`;
 
 async function* turn(session_id: string, content: string): AsyncGenerator<string> {
-  const messages = sessions.get(session_id) ?? [];
+  const { messages, asks } = sessions.get(session_id) ?? { messages: [], asks: false };
   messages.push({ role: "user", content });
   for (;;) {
     let text = "";
@@ -66,7 +68,13 @@ async function* turn(session_id: string, content: string): AsyncGenerator<string
     if (calls.length === 0) break;
     for (const { id, function: called } of calls) {
       yield frame({ type: "tool_start", tool_id: id, tool_name: called.name, session_id });
-      const output = await run(JSON.parse(called.arguments).command);
+      if (asks) {
+        const answered = new Promise<void>((resolve) => questions.set(session_id + id, resolve));
+        yield frame({ type: "permission_request", tool_id: id, session_id });
+        await answered;
+        yield frame({ type: "permission_granted", tool_id: id, session_id });
+      }
+      const output = await run(JSON.parse(called.arguments));
       messages.push({ role: "tool", tool_call_id: id, content: output });
       yield frame({ type: "tool_result", tool_id: id, output, session_id });
     }
@@ -74,8 +82,10 @@ async function* turn(session_id: string, content: string): AsyncGenerator<string
   yield frame({ type: "turn_complete", session_id });
 }
 
-const run = (command: string): Promise<string> =>
-  Bun.spawn(["sh", "-c", command], { stdin: "ignore", stderr: "ignore" }).stdout.text();
+async function run({ command, file }: { command: string; file?: string }): Promise<string> {
+  if (file !== undefined) return (await Bun.file(file).text()).slice(0, SHOWN_CHARS_MAX);
+  return Bun.spawn(["sh", "-c", command], { stdin: "ignore", stderr: "ignore" }).stdout.text();
+}
 
 const server = Bun.serve({
   hostname: "127.0.0.1",
@@ -84,9 +94,10 @@ const server = Bun.serve({
   routes: {
     "/health": () => Response.json({ status: "healthy" }),
     "/sessions": {
-      POST() {
+      async POST(request) {
+        const { approval_mode } = (await request.json()) as { approval_mode: string };
         const session_id = crypto.randomUUID();
-        sessions.set(session_id, []);
+        sessions.set(session_id, { messages: [], asks: approval_mode === "confirm_all" });
         return Response.json({ session_id });
       },
     },
@@ -95,6 +106,17 @@ const server = Bun.serve({
         const { content } = (await request.json()) as { content: string };
         const headers = { "content-type": "text/event-stream" };
         return new Response(turn(request.params.id, content), { headers });
+      },
+    },
+    "/sessions/:id/permission": {
+      async POST(request) {
+        const { tool_id } = (await request.json()) as { tool_id: string };
+        const question = request.params.id + tool_id;
+        const resolve = questions.get(question);
+        if (!resolve) return Response.json({ error: "not found" }, { status: 404 });
+        questions.delete(question);
+        resolve();
+        return Response.json({ ok: true });
       },
     },
   },

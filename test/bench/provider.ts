@@ -11,8 +11,10 @@ export type Order = {
   everyMs?: number;
   /** Each token is the time of its sending. */
   stamped?: boolean;
-  /** How often `true` is run in the shell before the reply. */
+  /** How often the tool is called before the reply. */
   toolRounds?: number;
+  /** `true` in the shell if not given. */
+  tool?: { name: string; input: Record<string, unknown> };
   /** Only makes the message longer. */
   padding?: string;
 };
@@ -59,8 +61,11 @@ async function* replyTo(order: Order, call: Call): AsyncGenerator<Uint8Array> {
 const words = (count: number): Uint8Array =>
   ENCODER.encode(Array.from({ length: count }, (_, at) => wordChunk(at)).join(""));
 
-async function* toolCall(round: number, call: Call): AsyncGenerator<Uint8Array> {
-  const named = { name: "terminal", arguments: JSON.stringify({ command: "true" }) };
+const SHELL: NonNullable<Order["tool"]> = { name: "terminal", input: { command: "true" } };
+
+async function* toolCall(order: Order, round: number, call: Call): AsyncGenerator<Uint8Array> {
+  const { name, input } = order.tool ?? SHELL;
+  const named = { name, arguments: JSON.stringify(input) };
   const part = { index: 0, id: `call_${round}`, type: "function", function: named };
   call.firstMs = now();
   call.endMs = call.firstMs;
@@ -82,7 +87,8 @@ async function answer(request: Request, calls: Call[]): Promise<Response> {
   const asked = messages.findLastIndex(({ role }) => role === "user");
   const order: Order = JSON.parse(messages[asked]?.content ?? "");
   const round = messages.slice(asked).filter(({ role }) => role === "tool").length;
-  const body = round < (order.toolRounds ?? 0) ? toolCall(round, call) : replyTo(order, call);
+  const body =
+    round < (order.toolRounds ?? 0) ? toolCall(order, round, call) : replyTo(order, call);
   return new Response(body, { headers: { "content-type": "text/event-stream" } });
 }
 

@@ -1,4 +1,5 @@
 /** What is measured. Each scenario starts engines of its own, and what it resolves with are its figures. */
+import { join } from "node:path";
 import { now } from "./clock.ts";
 import { mean, median, p99 } from "./figures.ts";
 import { cpuSeconds, residentMiB } from "./processes.ts";
@@ -37,6 +38,13 @@ const LONG_SESSION_TOKENS = 200;
 const END_TURNS = 20;
 const STREAM_EVERY_MS = 20;
 const PADDING = "what somebody may have written here, ".repeat(6);
+
+const READ = { name: "file_read", input: { file: "bench.txt" } };
+const READ_LINE = `${"a line of a file ".repeat(4).slice(0, 63)}\n`;
+/** Together 1 MiB. */
+const READ_LINES = 2 ** 14;
+/** For each of the turns with tools, as a file is read soon. */
+const READS_FOR_A_TURN = 4;
 
 export const SCENARIOS = {
   /** From the spawn to the first answer; its memory when nothing was asked of it. */
@@ -87,9 +95,10 @@ export const SCENARIOS = {
       const cpuBefore = cpuSeconds(engine.pid);
       let tokenMs = Number.NaN;
       const startMs = now();
-      const completeMs = await engine.turn(session, order, () => {
+      const onText = () => {
         tokenMs = now();
-      });
+      };
+      const completeMs = await engine.turn(session, order, { onText });
       cpu += cpuSeconds(engine.pid) - cpuBefore;
       const call = only(await takeCalls());
       added.push(completeMs - startMs - (call.endMs - call.arrivedMs));
@@ -136,9 +145,10 @@ export const SCENARIOS = {
       let tokens = 0;
       const cpuBefore = cpuSeconds(engine.pid);
       const startMs = now();
-      const completeMs = await engine.turn(session, { tokens: sizes.replyTokens }, (text) => {
+      const onText = (text: string) => {
         tokens += countTokens(text);
-      });
+      };
+      const completeMs = await engine.turn(session, { tokens: sizes.replyTokens }, { onText });
       cpu.push(cpuSeconds(engine.pid) - cpuBefore);
       rates.push(tokens / ((completeMs - startMs) / 1000));
       if (tokens !== sizes.replyTokens)
@@ -173,6 +183,42 @@ export const SCENARIOS = {
     return { ms: median(times), cpuMs: (cpu * 1000) / (sizes.toolTurns * toolRounds) };
   },
 
+  /** A large file, from the call that asks for it to the next request of the model, which has its text. */
+  async fileRead({ sizes, start, takeCalls }: Bench): Promise<Figures> {
+    const engine = await start();
+    const order: Order = { tokens: 1, toolRounds: 1, tool: READ };
+    await Bun.write(join(engine.workspace, READ.input.file), READ_LINE.repeat(READ_LINES));
+    // Loads what it needs.
+    await engine.turn(await engine.newSession(), order);
+    await takeCalls();
+    const times: number[] = [];
+    const expected = sizes.toolTurns * READS_FOR_A_TURN;
+    // Each in a session of its own, as the text stays in the conversation.
+    for (let turn = 0; turn < expected; turn++) {
+      await engine.turn(await engine.newSession(), order);
+      times.push(...between(await takeCalls()));
+    }
+    if (times.length !== expected)
+      throw new Error(`${times.length} of ${expected} files were read`);
+    return { ms: median(times), p99Ms: p99(times) };
+  },
+
+  /** From a person's answer to the notice that the tool may run, beside an answer that does nothing. */
+  async approvals({ sizes, start }: Bench): Promise<Figures> {
+    const engine = await start();
+    // A tool that is over at once, so that only the answer is measured.
+    await Bun.write(join(engine.workspace, READ.input.file), READ_LINE);
+    await askedTurn(engine, 1);
+    const turns: Asked[] = [];
+    while (turns.length < sizes.toolTurns) turns.push(await askedTurn(engine, sizes.toolRounds));
+    const grants = turns.flatMap(({ grantedMs }) => grantedMs);
+    const expected = sizes.toolTurns * sizes.toolRounds;
+    if (grants.length !== expected) throw new Error(`${grants.length} of ${expected} were granted`);
+    const callMs = median(turns.flatMap((turn) => turn.callMs));
+    const grantedMs = median(grants);
+    return { callMs, grantedMs, addedToCallMs: Math.max(0, grantedMs - callMs) };
+  },
+
   /** Many sessions at once, each at the pace of a model; a token's lag is from its sending to its arrival. */
   async streams({ sizes, start }: Bench): Promise<Figures> {
     const engine = await start();
@@ -188,7 +234,7 @@ export const SCENARIOS = {
     const order: Order = { tokens: sizes.streamTokens, everyMs: STREAM_EVERY_MS, stamped: true };
     const read = async (session: string): Promise<void> => {
       let isFirst = true;
-      await engine.turn(session, order, (text) => {
+      const onText = (text: string) => {
         const arrivedMs = now();
         if (isFirst) firstTokens.push(arrivedMs - startMs);
         isFirst = false;
@@ -199,7 +245,8 @@ export const SCENARIOS = {
           // All begin at once; the second half is free of that.
           if (arrivedMs - startMs > halfMs) steadyLags.push(lagMs);
         }
-      });
+      };
+      await engine.turn(session, order, { onText });
     };
     await Promise.all(sessions.map(read));
     const seconds = (now() - startMs) / 1000;
@@ -229,6 +276,35 @@ function only(calls: readonly Call[]): Call {
   if (call === undefined || calls.length > 1) throw new Error(`${calls.length} calls of the model`);
   return call;
 }
+
+/** Of each question of a turn: how long an answer to no question took, and one until it was granted. */
+type Asked = { callMs: number[]; grantedMs: number[] };
+
+async function askedTurn(engine: Engine, toolRounds: number): Promise<Asked> {
+  const session = await engine.newSession({ asks: true });
+  const asked: Asked = { callMs: [], grantedMs: [] };
+  const answers: Promise<void>[] = [];
+  let answeredMs = Number.NaN;
+  async function answer(toolId: string): Promise<void> {
+    const callMs = now();
+    const status = await engine.approve(session, "nobody asked");
+    if (status !== 404) throw new Error(`${status} for an answer to no question`);
+    answeredMs = now();
+    asked.callMs.push(answeredMs - callMs);
+    await engine.approve(session, toolId);
+  }
+  const order: Order = { tokens: 1, toolRounds, tool: READ };
+  await engine.turn(session, order, {
+    onQuestion: (toolId) => answers.push(answer(toolId)),
+    onGranted: () => asked.grantedMs.push(now() - answeredMs),
+  });
+  await Promise.all(answers);
+  return asked;
+}
+
+/** What the engine does between the end of a reply and the next request. */
+const between = (calls: readonly Call[]): number[] =>
+  calls.slice(1).map(({ arrivedMs }, at) => arrivedMs - (calls[at]?.endMs ?? Number.NaN));
 
 /** Each of the provider's tokens ends with a space. */
 function countTokens(text: string): number {

@@ -96,25 +96,29 @@ test("on a terminal y allows, n denies, a allows the like, and what was typed be
   const { transcript, type } = terminal;
   await transcript.shows("quick");
   type("y\n");
-  await transcript.shows("Allow terminal (medium risk): printf one? [y]es / [n]o / [a]lways");
+  await transcript.shows("Allow terminal (medium risk): printf one");
+  await transcript.shows("terminal:printf");
+  await transcript.shows("Allow it? [y]es / [n]o / [a]lways / [p]roject ");
   type("what\n");
-  await transcript.shows("Allow terminal (medium risk): printf one?");
+  await transcript.shows("Allow it?");
   type("y\n");
-  await transcript.shows("Allow terminal (medium risk): echo two?");
+  await transcript.shows("Allow terminal (medium risk): echo two");
+  await transcript.shows("Allow it?");
   type("always\n");
   await transcript.shows("▸ terminal");
   await transcript.shows("echo three");
-  await transcript.shows("Allow terminal (medium risk): pwd?");
+  await transcript.shows("Allow terminal (medium risk): pwd");
+  await transcript.shows("Allow it?");
   type("n\n");
   await transcript.shows("User denied");
   expect(await terminal.exited).toBe(0);
-  expect(transcript.text.match(/Allow terminal/g)).toHaveLength(4);
+  expect(transcript.text.match(/Allow terminal/g)).toHaveLength(3);
 });
 
-test("a call of several lines is shown whole before it is asked about", async () => {
+test("a change of files is shown as its diff before it is asked about", async () => {
   using cli = attachedCommandLine();
   const terminal = cli.onTerminal(["run", ...url(), "create notes.txt with first\nsecond"]);
-  for (const line of ["Allow file_create", "file: notes.txt", "content: first", "    second"])
+  for (const line of ["Allow file_create", "file: notes.txt", "+first", "+second"])
     await terminal.transcript.shows(line);
   await terminal.transcript.shows("Allow it? [y]es / [n]o");
   terminal.type("y\n");
@@ -125,15 +129,94 @@ test("a call of several lines is shown whole before it is asked about", async ()
 test("a high risk can be allowed once only; the end of the input denies; NO_COLOR is respected", async () => {
   using cli = attachedCommandLine({ NO_COLOR: "1" });
   const terminal = cli.onTerminal(["run", ...url(), "run `sudo rm -rf build`"]);
-  await terminal.transcript.shows("Allow terminal (high risk): sudo rm -rf build? [y]es / [n]o ");
+  await terminal.transcript.shows("Allow terminal (high risk): sudo rm -rf build");
+  await terminal.transcript.shows("high: ");
+  await terminal.transcript.shows("Allow it? [y]es / [n]o ");
   terminal.type("a\n");
-  await terminal.transcript.shows("A high risk can be allowed once only.");
-  await terminal.transcript.shows("Allow terminal (high risk)");
+  await terminal.transcript.shows("That is not offered here: y allows this call only.");
+  await terminal.transcript.shows("Allow it?");
   terminal.type("\u0004");
   await terminal.transcript.shows("User denied");
   expect(await terminal.exited).toBe(0);
   expect(terminal.transcript.text).not.toContain("[a]lways");
   expect(terminal.transcript.text).not.toContain("\u001b");
+});
+
+test("p remembers the like for the project, on disk: another session there runs it unasked", async () => {
+  using cli = attachedCommandLine();
+  const first = cli.onTerminal(["run", ...url(), "run `printf one`"]);
+  await first.transcript.shows("[p]roject, remembered on disk");
+  await first.transcript.shows("Allow it?");
+  first.type("p\n");
+  expect(await first.exited).toBe(0);
+  expect(first.transcript.text).not.toContain("only");
+  const { code, stderr } = await cli.run(["run", ...url(), "run `printf two`"]);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/^▸ terminal {2}printf two\n {2}✓ /);
+});
+
+test("what a subagent wants to run is asked about in its parent's run", async () => {
+  using cli = attachedCommandLine();
+  const { transcript, type, exited } = cli.onTerminal([
+    "run",
+    ...url(),
+    "delegate run `printf a; false`",
+  ]);
+  await transcript.shows("Allow subagent (low risk)");
+  await transcript.shows("Allow it?");
+  type("y\n");
+  await transcript.shows("↳ subagent sess_");
+  await transcript.shows("Allow terminal (medium risk): printf a; false");
+  await transcript.shows("  a subagent asks, session sess_");
+  await transcript.shows("Allow it?");
+  type("y\n");
+  await transcript.shows("The subagent answered:");
+  expect(await exited).toBe(0);
+});
+
+test("a question is asked on the terminal, and its answer goes on with the session", async () => {
+  using cli = attachedCommandLine();
+  const terminal = cli.onTerminal(["run", ...url(), "ask me which colour to use"]);
+  const { transcript, type } = terminal;
+  await transcript.shows("? Which colour to use?");
+  await transcript.shows("Your answer: ");
+  type("blue\n");
+  await transcript.shows("You answered “blue”.");
+  await transcript.shows("session sess_");
+  expect(await terminal.exited).toBe(0);
+  expect(transcript.text).not.toContain("stopped");
+});
+
+test("Ctrl-C at a question of the agent leaves, and so does an empty line", async () => {
+  using cli = attachedCommandLine();
+  for (const [keys, code] of [
+    ["\u0003", 130],
+    ["\n", 0],
+    ["\u0004", 0],
+  ] as const) {
+    const terminal = cli.onTerminal(["run", ...url(), "ask me which colour to use"]);
+    await terminal.transcript.shows("Your answer: ");
+    terminal.type(keys);
+    await terminal.transcript.shows("session sess_");
+    expect(await terminal.exited).toBe(code);
+  }
+});
+
+test("without a terminal the question is shown with the command that answers it", async () => {
+  using cli = attachedCommandLine();
+  const { code, stdout, stderr } = await cli.run(["run", ...url(), "ask me which colour to use"]);
+  expect(code).toBe(0);
+  expect(stdout).toStartWith("Which colour to use?");
+  const [, id = "", more = ""] =
+    /^\? Which colour to use\?\n {2}to answer: kollab-engine run --url \S+ --session (\S+) "…"\n(.*)/m.exec(
+      stderr,
+    ) ?? [];
+  expect(more).toBe(`session ${id}`);
+  const answered = await cli.run(["run", ...url(), "--session", id, "blue"]);
+  expect(answered.stdout).toStartWith("You answered “blue”.");
+  const json = await cli.run(["run", ...url(), "--json", "ask me which colour to use"]);
+  expect(json.stdout).toContain('"type":"question_gate"');
+  expect(json.stderr).toBe("");
 });
 
 test("Ctrl-C cancels the turn and its command", async () => {

@@ -94,7 +94,8 @@ test("follow asks on a terminal, but not about what was answered long ago; it en
     const follower = cli.onTerminal(["sessions", "follow", id, "--url", engine.base]);
     await follower.transcript.shows("ended with exit code 0");
     const second = engine.turn(id, "run `printf two`");
-    await follower.transcript.shows("Allow terminal (medium risk): printf two?");
+    await follower.transcript.shows("Allow terminal (medium risk): printf two");
+    await follower.transcript.shows("Allow it?");
     follower.type("y\n");
     await second;
     await follower.transcript.shows("ended with exit code 0");

@@ -35,6 +35,11 @@ const sessionObject = (more: object = {}) => ({
   mcp_servers: [],
   mcp_connected: [],
   metadata: {},
+  tools: null,
+  sandbox: { network: "allowlist" },
+  question_pending: null,
+  parent_session_id: null,
+  child_session_ids: [],
   ...more,
 });
 

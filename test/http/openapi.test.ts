@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { createApp } from "../../src/http/app.ts";
+import { KEPT_BYTES_MAX } from "../../src/tools/file-changes.ts";
 import {
   type DescribedApi,
   describedApi,
@@ -7,8 +10,10 @@ import {
   type Stream,
 } from "../support/described-api.ts";
 import { startEngine, type TestEngine } from "../support/engine.ts";
+import { startFakeProvider } from "../support/fake-provider.ts";
 import { faultsOf, resolve, type Schema } from "../support/json-schema.ts";
 import type { Json } from "../support/sse.ts";
+import { fakeSession } from "../support/turns.ts";
 
 let e: TestEngine;
 let api: DescribedApi;
@@ -28,7 +33,12 @@ function* objectsIn(value: Json): Generator<Json> {
 /** The operation's path with these values; bodies that are right but for what they are about. */
 const fill = ({ path }: Operation, values: Record<string, string>): string =>
   path.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "nothing");
-const NOTHING = { session_id: "nobody", run_id: "run_none", name: "nothing" };
+const NOTHING = {
+  session_id: "nobody",
+  run_id: "run_none",
+  name: "nothing",
+  checkpoint_id: "ckpt_none",
+};
 const BODIES: Record<string, object> = {
   createSession: { profile: "nothing" },
   changeSession: {},
@@ -37,6 +47,16 @@ const BODIES: Record<string, object> = {
   reorderQueue: { run_ids: [] },
   answerPermission: { tool_id: "call_1", decision: "approve" },
   setApprovalMode: { mode: "default" },
+  replaceRules: { rules: [] },
+  trustProject: { workspace: "nothing" },
+  restoreCheckpoint: {},
+};
+
+/** Where a wrong path is not what is wrong. */
+const WRONG_BODIES: Record<string, object> = {
+  createSession: { profile: 7 },
+  replaceRules: { rules: [{ action: "maybe", tool: "*" }] },
+  trustProject: { workspace: "" },
 };
 
 describe("the document", () => {
@@ -239,6 +259,62 @@ describe("replies of a running engine are as described", () => {
     }
   });
 
+  test("what tools keep and run: plans, commands, child sessions, files, questions", async () => {
+    const fake = await startFakeProvider();
+    const call = (name: string, input: object) => ({ steps: [{ call: name, input }] });
+    try {
+      const id = await fakeSession(e, fake, { approval_mode: "trust_all" });
+      fake.reply(
+        call("todo", { items: [{ content: "look", status: "pending" }] }),
+        call("terminal", { command: "sleep 60", background: true, name: "sleeper" }),
+        call("subagent", { task: "look", prompt: "look" }),
+        "seen",
+        call("file_create", { file: "kept.txt", content: "one" }),
+        "<question>Go on?</question>",
+      );
+      await writeFile(join(e.workspace, "large.bin"), Buffer.alloc(KEPT_BYTES_MAX + 1));
+      const stream = await api.open("POST", `/sessions/${id}/message`, { content: "go" });
+      await stream.ended();
+      fake.reply(call("file_delete", { file: "large.bin" }), "gone");
+      const next = await api.open("POST", `/sessions/${id}/message`, { content: "go" });
+      await next.ended();
+      await api.ask("GET", `/sessions/${id}/todo`);
+      await api.ask("GET", `/sessions/${id}/processes`);
+      await api.ask("GET", `/sessions/${id}/processes/sleeper/output?lines=5`);
+      await api.ask("POST", `/sessions/${id}/processes/sleeper/kill`);
+      const { checkpoints } = (await api.ask("GET", `/sessions/${id}/checkpoints`)) as Json;
+      const [{ checkpoint_id }] = checkpoints.filter((each: Json) =>
+        each.files.some(({ path }: Json) => path === "kept.txt"),
+      );
+      const path = `/sessions/${id}/checkpoints/${checkpoint_id}`;
+      await api.ask("GET", `${path}/diff`);
+      await api.ask("POST", `${path}/restore`, { files: ["kept.txt"] });
+      await api.ask("GET", `/sessions/${id}`);
+      const all = await api.open("GET", `/sessions/${id}/events`);
+      await all.until("process_ended");
+      await all.hangUp();
+      for (const each of [stream, next, all]) api.checkEvents(each);
+    } finally {
+      await fake.stop();
+    }
+  });
+
+  test("rules, and projects that may bring some", async () => {
+    const rules = [{ action: "deny", command: "git push", reason: "not today" }];
+    await api.ask("PUT", "/permissions/rules", { rules });
+    await mkdir(join(e.workspace, ".kollab"));
+    await writeFile(
+      join(e.workspace, ".kollab", "config.json"),
+      JSON.stringify({ kollabor: { permissions: { rules: [{ action: "allow", tool: "*" }] } } }),
+    );
+    const workspace = e.workspace;
+    await api.ask("GET", `/permissions/rules?workspace=${encodeURIComponent(workspace)}`);
+    await api.ask("POST", "/projects/trust", { workspace });
+    await api.ask("GET", "/projects/trust");
+    await api.ask("POST", "/projects/trust", { workspace, trusted: false });
+    await api.ask("PUT", "/permissions/rules", { rules: [] });
+  });
+
   test("so that every route has answered, and every event has come", () => {
     const good = api.operations.filter(({ id, responses }) =>
       Object.keys(responses).some((status) => api.seen.has(`${id} ${status}`) && status < "300"),
@@ -279,8 +355,9 @@ describe("errors of a running engine are as described", () => {
   test("422 wherever a route says so, 415 wherever one takes a body", async () => {
     const wrong = { session_id: "not%20an%20id", run_id: "run_none", name: "n".repeat(300) };
     for (const operation of api.operations.filter(({ responses }) => "422" in responses)) {
-      const query = operation.parameters.some(({ name }) => name === "after") ? "?after=x" : "";
-      const body = operation.path === "/sessions" ? { profile: 7 } : BODIES[operation.id];
+      const named = (field: string) => operation.parameters.some(({ name }) => name === field);
+      const query = `${named("after") ? "?after=x" : ""}${named("workspace") ? "?workspace=" : ""}`;
+      const body = WRONG_BODIES[operation.id] ?? BODIES[operation.id];
       await api.ask(operation.method, fill(operation, wrong) + query, body);
       if (!operation.body) continue;
       const plain = { "content-type": "text/plain" };

@@ -27,7 +27,16 @@ const PROFILE: Profile = {
   description: "",
   builtin: true,
 };
-const ALL_TOOLS = ["terminal", "file_read", "file_create", "file_edit"];
+const ALL_TOOLS = [
+  "terminal",
+  "file_read",
+  "file_create",
+  "file_edit",
+  "grep",
+  "todo",
+  "subagent",
+  "web_fetch",
+];
 const CALLS_MAX = 20;
 const NEVER = new AbortController().signal;
 /** Git as a stranger's machine has it: no configuration of the developer's. */
@@ -80,6 +89,7 @@ async function shell(workspace: string, command: string, program = "sh"): Promis
 
 async function useTool(workspace: string, { name, input }: ToolCall): Promise<Answer> {
   if (name === "terminal") return shell(workspace, String(input.command));
+  if (name === "grep") return search(workspace, input);
   const path = join(workspace, String(input.file));
   try {
     if (name === "file_create") await writeFile(path, String(input.content), { flag: "wx" });
@@ -92,6 +102,19 @@ async function useTool(workspace: string, { name, input }: ToolCall): Promise<An
   } catch (error) {
     return { output: `Error: ${toEngineError(error).message}`, isError: true };
   }
+}
+
+/** By the programs of the machine, in the words of the tool. */
+async function search(workspace: string, input: ToolCall["input"]): Promise<Answer> {
+  const { pattern, path = ".", literal } = input;
+  expect(literal).toBe(true);
+  const found = Bun.spawn(["grep", "-rnF", "-e", String(pattern), "--", String(path)], {
+    cwd: workspace,
+    stdout: "pipe",
+  });
+  const lines = (await found.stdout.text()).replace(/^\.\//gm, "");
+  const output = lines === "" ? "[No match; 2 files searched]" : `${lines}\n[1 match in 1 file]`;
+  return { output, isError: false };
 }
 
 /** A conversation with the model, its tools run for real in the workspace. */
@@ -243,9 +266,9 @@ test("list, create, read, edit, search and run, each with the tool for it", asyn
     ['create "a b.txt" with it\'s one', "file_create", "Done: Changed a b.txt"],
     ["show me 'a b.txt'", "file_read", "`a b.txt`:\n```\nit's one\n```"],
     ['replace "one" with "two" in "a b.txt"', "file_edit", "Done: Changed a b.txt"],
-    ["search it's", "terminal", "I found `it's` in the workspace:\n```\na b.txt:1:it's two\n```"],
-    ["grep beta in src", "terminal", "```\nsrc/old.txt:2:beta\n```"],
-    ["search for nothing like it", "terminal", "I found no `nothing like it` in the workspace"],
+    ["search it's", "grep", "I found `it's` in the workspace:\n```\na b.txt:1:it's two\n"],
+    ["grep beta in src", "grep", "```\nsrc/old.txt:2:beta\n"],
+    ["search for nothing like it", "grep", "I found no `nothing like it` in the workspace"],
     ["run: echo out; exit 3", "terminal", "ended with exit code 3:\n```\nout\n```"],
     ["`printf ok`", "terminal", "`printf ok` ended with exit code 0:\n```\nok\n```"],
     ["read missing.txt", "file_read", "I could not read `missing.txt`: ENOENT"],
@@ -265,6 +288,31 @@ test("what a name or a text contains never becomes a command", async () => {
   await say("list files in '-x; touch hit'");
   await say("how many files are in \"a'; touch hit; '\"?");
   expect((await shell(workspace, "ls")).output).toBe("x.txt\n");
+});
+
+const CALLS: [request: string, tool: string, input: object][] = [
+  [
+    "plan read the code, fix the bug and run the tests",
+    "todo",
+    {
+      items: [
+        { content: "read the code", status: "in_progress" },
+        { content: "fix the bug", status: "pending" },
+        { content: "run the tests", status: "pending" },
+      ],
+    },
+  ],
+  ["delegate run `pwd`", "subagent", { task: "run `pwd`", prompt: "run `pwd`" }],
+  ["ask a subagent to list files", "subagent", { task: "list files", prompt: "list files" }],
+  ["start `sleep 5` in the background", "terminal", { command: "sleep 5", background: true }],
+  ["run `sleep 5` in background", "terminal", { command: "sleep 5", background: true }],
+  ["Fetch https://example.com/a.", "web_fetch", { url: "https://example.com/a" }],
+  ["search for a.b in src", "grep", { pattern: "a.b", literal: true, path: "src" }],
+];
+test.each(CALLS)("%s: calls %s", async (request, tool, input) => {
+  const use = async () => ({ output: "as it was asked", isError: false });
+  const turn = await conversation(await workspaceOf({}), { use }).say(request);
+  expect(turn.calls.map((call) => [call.name, call.input])).toEqual([[tool, input as never]]);
 });
 
 test("long output is cut, and the reply says how much is missing", async () => {
@@ -297,19 +345,21 @@ test("several things at once are several calls in one reply", async () => {
   ).toMatchObject({ toolCalls: [{ name: "file_read" }, { name: "terminal" }] });
 });
 
-test.each(["User denied", "Permission request timed out", "Nobody is attached to approve it"])(
-  "%s: the steps that are left do not run",
-  async (reason) => {
-    const use = async () => ({ output: `Error: ${reason}`, isError: true });
-    const turn = await conversation(await workspaceOf({}), { use }).say(
-      "run pwd then read a then run ls",
-    );
-    expect(turn.calls).toHaveLength(1);
-    expect(turn.texts[1]).toStartWith(
-      `\`terminal\` was not allowed to run: ${reason}.\n\nI stop here and leave out 2 more steps.`,
-    );
-  },
-);
+test.each([
+  "User denied",
+  "Denied by a rule: not here",
+  "Permission request timed out",
+  "Nobody is attached to approve it",
+])("%s: the steps that are left do not run", async (reason) => {
+  const use = async () => ({ output: `Error: ${reason}`, isError: true });
+  const turn = await conversation(await workspaceOf({}), { use }).say(
+    "run pwd then read a then run ls",
+  );
+  expect(turn.calls).toHaveLength(1);
+  expect(turn.texts[1]).toStartWith(
+    `\`terminal\` was not allowed to run: ${reason}.\n\nI stop here and leave out 2 more steps.`,
+  );
+});
 
 test("a failure is told, and the steps after it run", async () => {
   const use = async (workspace: string, call: ToolCall) =>
@@ -374,7 +424,7 @@ test("a question ends the turn, and its answer is taken for one", async () => {
   const turn = await say("ask me which colour to use then run pwd");
   expect(turn.calls).toEqual([]);
   expect(turn.texts[0]).toStartWith(
-    "Which colour to use?\n\nI stop here and leave out 1 more step.",
+    "<question>Which colour to use?</question>\n\nI stop here and leave out 1 more step.",
   );
   expect((await say("blue")).texts[0]).toBe("You answered “blue”. That is all I can do with it.");
   expect((await say("blue")).texts[0]).toStartWith("I cannot answer “blue”.");

@@ -2,6 +2,7 @@
 import { Elysia } from "elysia";
 import type { Engine } from "../../engine.ts";
 import { pendingOf, placeIn, placeInSession } from "../../session/attach.ts";
+import { dropQuestion } from "../../session/question-gate.ts";
 import { cancel } from "../../session/runs.ts";
 import { attachReader, attachSender } from "../../session/session.ts";
 import { readCursor } from "../cursor.ts";
@@ -45,6 +46,7 @@ export const messageRoutes = (engine: Engine) =>
       async ({ params }) => {
         const session = await engine.sessions.get(params.session_id);
         if (session.active) cancel(session, session.active.record.id);
+        else dropQuestion(session, "Not executed: cancelled by the user");
         return { ok: true, session_id: session.id };
       },
       { params: SESSION_PARAMS, detail: { summary: "Cancel the turn, if one runs" } },

@@ -16,7 +16,7 @@ export const permissionRoutes = (engine: Engine) =>
         const session = await engine.sessions.get(params.session_id);
         const decision = oneOf(body.decision, ["approve", "deny"] as const, "decision");
         const scope = oneOf(body.scope ?? "once", APPROVAL_SCOPES, "scope");
-        const applied = session.permissions.answer(body.tool_id, { decision, scope });
+        const applied = await session.permissions.answer(body.tool_id, { decision, scope });
         return { ok: true, tool_id: body.tool_id, decision, ...applied };
       },
       {

@@ -5,6 +5,7 @@ import { INLINE_PROFILE, profileFromCredentials } from "../../config/inline-cred
 import { EngineError } from "../../domain/errors.ts";
 import { ID_PATTERN, type SessionId } from "../../domain/ids.ts";
 import type { Profile } from "../../domain/profile.ts";
+import { NETWORK_POLICIES } from "../../domain/session.ts";
 import type { Engine } from "../../engine.ts";
 import { newRecord, withoutDynamicTags } from "../../session/new-session.ts";
 import { viewOf } from "../../session/registry.ts";
@@ -39,6 +40,24 @@ const NEW_SESSION = object({
   approval_mode: Type.Optional(MODE),
   unattended: Type.Optional(
     oneOf(["wait", "deny"], "what becomes of a prompt while nobody is attached; wait if not given"),
+  ),
+  tools: Type.Optional(
+    nullable(
+      Type.Array(Type.String(), {
+        maxItems: 200,
+        description: "the only built-in tools that the model is offered; all if not given",
+      }),
+    ),
+  ),
+  sandbox: Type.Optional(
+    object({
+      network: Type.Optional(
+        oneOf(
+          NETWORK_POLICIES,
+          "what tools may reach; allowlist, the default, asks for each new host",
+        ),
+      ),
+    }),
   ),
   mcp_servers: Type.Optional(
     Type.Array(Type.String(), { maxItems: 100, description: "those to connect, by name" }),
@@ -98,6 +117,8 @@ export const sessionRoutes = (engine: Engine) => {
             unattended: body.unattended ?? "wait",
             mcpServers: body.mcp_servers ?? [],
             metadata: checkMetadata(body.metadata ?? {}),
+            tools: body.tools ?? null,
+            network: body.sandbox?.network ?? "allowlist",
           },
           engine.options,
         );

@@ -114,7 +114,10 @@ function reportsOn(step: Step | undefined, results: readonly ToolAnswer[]): Piec
 
 /** A permission that was not given, as against a file or command that says "Permission denied". */
 const isDenial = ({ text: answer, failed }: ToolAnswer): boolean =>
-  failed && /^(?:Error: )?(?:User denied|Permission request|Nobody is attached)/.test(answer);
+  failed &&
+  /^(?:Error: )?(?:User denied|Denied by a rule|Permission request|Nobody is attached)/.test(
+    answer,
+  );
 
 const leftOut = (steps: number): Piece[] =>
   steps === 0 ? [] : [text(`I stop here and leave out ${plural(steps, "more step")}.`)];
@@ -136,7 +139,7 @@ function piecesOf(step: Step, tools: ReadonlySet<string>): Piece[] {
     case "think":
       return thoughtsAbout(step.about);
     case "ask":
-      return [text(step.question)];
+      return [text(`<question>${step.question}</question>`)];
     case "fail":
       return step.fault === "provider_cut"
         ? [text("This reply breaks off in the middle of"), { kind: "failure", fault: step.fault }]

@@ -2,7 +2,19 @@
 import { understandInventory } from "./inventory.ts";
 import { countedWords, plainWords } from "./speech.ts";
 import { FAULTS, type Fault, type Step } from "./steps.ts";
-import { create, edit, listDirectory, listMatching, read, run, search } from "./tool-steps.ts";
+import {
+  create,
+  delegate,
+  edit,
+  fetchPage,
+  listDirectory,
+  listMatching,
+  plan,
+  read,
+  run,
+  search,
+  start,
+} from "./tool-steps.ts";
 import { isOneName, isQuoted, listed, phrase, placeNamed, unquoted } from "./words.ts";
 
 export type Rule = {
@@ -20,6 +32,11 @@ const IN_DIR = "[in|inside|under|of|from [the] [directory|folder] <dir> [directo
 
 /** The first rule that understands a clause has it. */
 export const RULES: readonly Rule[] = [
+  rule(
+    "start `npm run dev` in the background",
+    ["run|start|execute <command:backticked> in [the] background"],
+    ({ command }) => start(unquoted(command)),
+  ),
   rule(
     "run `git status`",
     [
@@ -102,6 +119,19 @@ export const RULES: readonly Rule[] = [
       const names = listed(files);
       return names.every(isOneName) ? read(names.map(unquoted)) : null;
     },
+  ),
+  rule("fetch https://example.com", ["fetch|download [the] [page] <url:url>"], ({ url = "" }) =>
+    fetchPage(url),
+  ),
+  rule(
+    "plan read the code, fix the bug and run the tests",
+    ["plan [the] [steps] <steps:words>"],
+    ({ steps = "" }) => plan(listed(steps).map(unquoted)),
+  ),
+  rule(
+    "delegate list files in src",
+    ["delegate <task:text>", "ask|let|have|tell a subagent [to] <task:text>"],
+    ({ task = "" }) => (task === "" ? null : delegate(unquoted(task))),
   ),
   rule("think about whales", ["think [hard] [about|of|over <topic:words>]"], ({ topic }) => ({
     kind: "think",

@@ -6,7 +6,7 @@ export type Step =
   | { kind: "say"; text: string }
   | { kind: "stream"; words: Iterable<string>; pauseMs: number }
   | { kind: "think"; about: string }
-  /** Ends the turn: the user answers with the next message. */
+  /** Ends the turn, by the marks that the engine knows a question by: the user answers with the next message. */
   | { kind: "ask"; question: string }
   | { kind: "fail"; fault: Fault }
   /** Fails the first `times` attempts of a model call in a way that may be retried, then does nothing. */

@@ -1,11 +1,9 @@
 /** Steps that tools do: what they are called with, and what is made of their answers. */
 import { listFiles, quote, selectFiles } from "./shell.ts";
-import { block, code } from "./speech.ts";
+import { block, code, plural } from "./speech.ts";
 import { type PlannedCall, type ToolAnswer, type ToolStep, toolStep } from "./steps.ts";
 
 const NAMES_MAX = 200;
-const MATCHES_MAX = 200;
-const MATCH_CHARS_MAX = 300;
 
 const scope = (place: string | null): string => (place === null ? "the workspace" : code(place));
 
@@ -57,21 +55,59 @@ sort | head -n ${NAMES_MAX}`;
   );
 }
 
-export function search(needle: string, place: string | null): ToolStep {
-  const command = `${listFiles(place)} |
-xargs -0 grep -nIF -e ${quote(needle)} -- /dev/null 2>/dev/null |
-head -n ${MATCHES_MAX} | cut -c 1-${MATCH_CHARS_MAX}`;
-  return toolStep(
-    `I search ${scope(place)} for ${code(needle)}.`,
-    terminal(command, ({ text, failed }) => {
-      if (failed) return `I could not search ${scope(place)}:\n${block(text)}`;
-      const matches = withoutDots(text);
-      return matches === ""
+export const search = (needle: string, place: string | null): ToolStep =>
+  toolStep(`I search ${scope(place)} for ${code(needle)}.`, {
+    tool: "grep",
+    input: { pattern: needle, literal: true, ...(place === null ? {} : { path: place }) },
+    report({ text, failed }) {
+      if (failed) return `I could not search ${scope(place)}: ${text}`;
+      return text.startsWith("[No match")
         ? `I found no ${code(needle)} in ${scope(place)} (spelled just so; upper and lower case count).`
-        : `I found ${code(needle)} in ${scope(place)}:\n${block(matches)}`;
-    }),
-  );
-}
+        : `I found ${code(needle)} in ${scope(place)}:\n${block(text)}`;
+    },
+  });
+
+/** The first step is the one that is worked on. */
+export const plan = (steps: readonly string[]): ToolStep =>
+  toolStep("I write down the plan.", {
+    tool: "todo",
+    input: {
+      items: steps.map((content, at) => ({
+        content,
+        status: at === 0 ? "in_progress" : "pending",
+      })),
+    },
+    report: ({ text, failed }) =>
+      failed
+        ? `I could not keep the plan: ${text}`
+        : `The plan has ${plural(steps.length, "step")}.`,
+  });
+
+const TASK_CHARS_MAX = 60;
+
+export const delegate = (task: string): ToolStep =>
+  toolStep("I hand that to a subagent.", {
+    tool: "subagent",
+    input: { task: task.slice(0, TASK_CHARS_MAX), prompt: task },
+    report: ({ text, failed }) =>
+      `The subagent ${failed ? "did not finish" : "answered"}:\n${block(text)}`,
+  });
+
+export const start = (command: string): ToolStep =>
+  toolStep(`I start ${code(command)} in the background.`, {
+    tool: "terminal",
+    input: { command, background: true },
+    report: ({ text, failed }) =>
+      `${code(command)} ${failed ? "could not be started" : "runs"}:\n${block(text)}`,
+  });
+
+export const fetchPage = (url: string): ToolStep =>
+  toolStep(`I fetch ${code(url)}.`, {
+    tool: "web_fetch",
+    input: { url },
+    report: ({ text, failed }) =>
+      failed ? `I could not fetch ${code(url)}: ${text}` : `${code(url)} says:\n${block(text)}`,
+  });
 
 /** Paths as people write them, without `./` in front. */
 const withoutDots = (lines: string): string => lines.trimEnd().replace(/^\.\//gm, "");

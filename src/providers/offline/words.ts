@@ -14,6 +14,7 @@ const PLACEHOLDERS: Record<string, string> = {
   plain: "[\\w.*?+-]+",
   backticked: "`[^`]+`",
   fenced: "```[^]*```",
+  url: "https?://\\S+?",
   number: "\\d[\\d,_]*",
   words: "(?=\\S)[^]+?(?<=\\S)",
   text: "[^]*",
