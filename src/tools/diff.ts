@@ -2,6 +2,7 @@
 import { relative } from "node:path";
 import { structuredPatch } from "diff";
 import type { FileChange, FileState } from "../domain/file-change.ts";
+import { movedFrom } from "./moved-files.ts";
 import { countLineEnds, textOf } from "./text.ts";
 
 /** All files of a diff together; what is left then is shown as replaced as a whole. */
@@ -32,26 +33,6 @@ export function diffOf(
     return `${cut.slice(0, cut.lastIndexOf("\n") + 1)}${cutNote(rest)}`;
   }
   return diff;
-}
-
-/**
- * By the change that puts something there, the change that takes it from where it was: known by one
- * object as `before` of one and `after` of the other. Directories are never moved.
- */
-export function movedFrom(changes: readonly FileChange[]): Map<FileChange, FileChange> {
-  const sources = new Map<FileState, FileChange>();
-  for (const change of changes)
-    if (change.after === null && change.before && change.before.kind !== "directory")
-      sources.set(change.before, change);
-  const moves = new Map<FileChange, FileChange>();
-  for (const change of changes) {
-    const source = sources.get(change.after);
-    if (!source) continue;
-    moves.set(change, source);
-    // Nothing goes to two places.
-    sources.delete(change.after);
-  }
-  return moves;
 }
 
 /** `from`: where the file was, when it is moved. */

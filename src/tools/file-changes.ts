@@ -3,9 +3,9 @@ import { lstatSync } from "node:fs";
 import { lstat, open, readlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { FileChange, FileState } from "../domain/file-change.ts";
-import { diffOf, movedFrom } from "./diff.ts";
 import { errorCode, ToolFailure } from "./failure.ts";
 import { ChangedMeanwhile, HeldDirectories } from "./held-directory.ts";
+import { movedFrom } from "./moved-files.ts";
 import { openRegular, permissions } from "./regular-file.ts";
 import { isRoot, Overtaken, ReversibleSteps, temporaryBeside } from "./reversible-steps.ts";
 
@@ -66,8 +66,15 @@ export async function applyChanges(changes: readonly FileChange[]): Promise<bool
 }
 
 /** For people: git's format, paths relative to the workspace, bounded in length and time. */
-export const unifiedDiff = (changes: readonly FileChange[], workspace: string): string =>
-  diffOf(changes, workspace, DIFF_CHARS_MAX);
+export async function unifiedDiff(
+  changes: readonly FileChange[],
+  workspace: string,
+  charsMax = DIFF_CHARS_MAX,
+): Promise<string> {
+  // What compares texts takes long to load, and an engine starts without it.
+  const { diffOf } = await import("./diff.ts");
+  return diffOf(changes, workspace, charsMax);
+}
 
 type File = Extract<FileState, { kind: "file" }>;
 

@@ -3,7 +3,6 @@ import { lstat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { FileChange, FileState } from "../domain/file-change.ts";
 import type { Planned, ToolContext, ToolResult } from "../domain/tool.ts";
-import { diffOf } from "./diff.ts";
 import { answering, errorCode, ToolFailure } from "./failure.ts";
 import { applyChanges, readState, unifiedDiff } from "./file-changes.ts";
 
@@ -38,7 +37,7 @@ export async function planning(
   const result = await answering(signal, async () => {
     try {
       intent = await decide();
-      diff = unifiedDiff(intent.changes, workspace);
+      diff = await unifiedDiff(intent.changes, workspace);
       return { ok: true, output: intent.output };
     } catch (error) {
       if (!(error instanceof DetailedFailure)) throw error;
@@ -59,18 +58,20 @@ function planOf(intent: Intent, diff: string) {
       const result = await answering(context.signal, async () => {
         await context.session.changing(all);
         applied = await applyChanges(all);
-        return { ok: true, output, metadata: metadataOf(intent, diff, context.workspace) };
+        return { ok: true, output, metadata: await metadataOf(intent, diff, context.workspace) };
       });
       return applied ? result : null;
     },
   };
 }
 
-function metadataOf({ changes, metadata }: Intent, diff: string, workspace: string) {
+async function metadataOf({ changes, metadata }: Intent, diff: string, workspace: string) {
   if (!changes.some(({ before, after }) => before?.kind === "file" && after?.kind === "file"))
     return metadata;
   const short =
-    diff.length > RESULT_DIFF_CHARS_MAX ? diffOf(changes, workspace, RESULT_DIFF_CHARS_MAX) : diff;
+    diff.length > RESULT_DIFF_CHARS_MAX
+      ? await unifiedDiff(changes, workspace, RESULT_DIFF_CHARS_MAX)
+      : diff;
   return { ...metadata, diff: short };
 }
 

@@ -1,7 +1,8 @@
 /** Web servers on loopback under made-up names, and the tool that may reach them. */
 import { createServer, type Server, type Socket } from "node:net";
 import type { Tool } from "../../src/domain/tool.ts";
-import { type WebOptions, webTools } from "../../src/tools/web-fetch.ts";
+import { webTools } from "../../src/tools/web-fetch.ts";
+import type { WebOptions } from "../../src/tools/web-read.ts";
 import { AUTHORITY, GOOD_TEST } from "./web-certificates.ts";
 
 export type WebServer = {

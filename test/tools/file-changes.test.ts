@@ -245,11 +245,11 @@ describe("unifiedDiff", () => {
   const diff = (...changes: FileChange[]) => unifiedDiff(changes, fixture.workspace);
   const numbered = (count: number) => Array.from({ length: count }, (_, n) => `line ${n + 1}\n`);
 
-  test("shows what differs with three lines around it and git's headers", () => {
+  test("shows what differs with three lines around it and git's headers", async () => {
     const lines = numbered(20);
     const changed = lines.with(9, "changed\n");
     expect(
-      diff(change("src/a.txt", file(lines.join("")), file(changed.join("")))),
+      await diff(change("src/a.txt", file(lines.join("")), file(changed.join("")))),
     ).toBe(`diff --git a/src/a.txt b/src/a.txt
 --- a/src/a.txt
 +++ b/src/a.txt
@@ -265,10 +265,10 @@ describe("unifiedDiff", () => {
 `);
   });
 
-  test("shows new files, deleted ones, modes, moves, links and directories", () => {
+  test("shows new files, deleted ones, modes, moves, links and directories", async () => {
     const moving = file("m\n");
     expect(
-      diff(
+      await diff(
         change("d", null, directory),
         change("d/new", null, file("one\n", 0o755)),
         change("gone", file("last"), null),
@@ -309,9 +309,9 @@ Directory removed: e
 `);
   });
 
-  test("names what is binary or too large", () => {
+  test("names what is binary or too large", async () => {
     const large: FileState = { kind: "file", mode: 0o644, size: 99, content: null };
-    expect(diff(change("bin", null, file("a\0b")), change("big", large, null))).toBe(
+    expect(await diff(change("bin", null, file("a\0b")), change("big", large, null))).toBe(
       `diff --git a/bin b/bin
 new file mode 100644
 Binary files /dev/null and b/bin differ
@@ -322,20 +322,20 @@ Files a/big and /dev/null differ, too large to show
     );
   });
 
-  test("is cut after whole lines, and still names the files that are not shown", () => {
+  test("is cut after whole lines, and still names the files that are not shown", async () => {
     const long = file(numbered(20_000).join(""));
-    const cut = diff(change("long", null, long), change("b\n.txt", null, file("b")));
+    const cut = await diff(change("long", null, long), change("b\n.txt", null, file("b")));
     expect(cut.length).toBeLessThan(60_200);
     expect(cut).toMatch(
       /\n\+line \d+\n\[… cut: the diff is too long\. Not shown: "b\\n\.txt" …\]\n$/,
     );
   });
 
-  test("of texts that have little in common, all lines are shown as replaced", () => {
+  test("of texts that have little in common, all lines are shown as replaced", async () => {
     const random = (seed: number) =>
       numbered(9_000).map((line, n) => `${(n * seed) % 7919} ${line}`);
     const [old, next] = [random(31).join(""), random(17).reverse().join("")];
-    const shown = diff(change("f", file(old), file(next)));
+    const shown = await diff(change("f", file(old), file(next)));
     expect(shown).toStartWith(
       "diff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -1,9000 +1,9000 @@\n-0 line 1\n",
     );
@@ -366,7 +366,7 @@ Files a/big and /dev/null differ, too large to show
         put(`${n}-${m}`, before);
         changes.push(change(`${n}-${m}`, file(before), file(after)));
       }
-    put("patch", diff(...changes));
+    put("patch", await diff(...changes));
     const { exitCode, stderr } = Bun.spawnSync(["git", "apply", "--whitespace=nowarn", "patch"], {
       cwd: fixture.workspace,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: fixture.path },

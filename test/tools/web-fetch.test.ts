@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
-import type { WebOptions } from "../../src/tools/web-fetch.ts";
+import type { WebOptions } from "../../src/tools/web-read.ts";
 import { type ToolFixture, toolFixture } from "../support/tool-fixture.ts";
 import {
   answering,
