@@ -56,6 +56,8 @@ export type ProjectRulesJson = {
   directory: string;
   file: string;
   trusted: boolean;
+  /** Of the file that the rules are from. */
+  sha256: string | null;
   rules: PermissionRule[];
   /** Those that would count if the project were trusted. */
   untrusted: PermissionRule[];

@@ -40,15 +40,17 @@ export const command: Command = {
   },
 };
 
+/** What is trusted is what was read, and shown: a file that changes in between is refused. */
 export async function setTrust(
   client: Client,
   screen: Screen,
-  body: { workspace: string; trusted: boolean },
+  { workspace, trusted }: { workspace: string; trusted: boolean },
 ): Promise<void> {
+  const { project } = await readRules(client, workspace);
+  const body = { workspace, trusted, ...(project?.sha256 && { sha256: project.sha256 }) };
   const request = { method: "POST", path: "/projects/trust", body } as const;
   const { file } = await call<{ file: string }>(client, request);
-  if (!body.trusted) return screen.line(`${file} is trusted no longer.`);
+  if (!trusted) return screen.line(`${file} is trusted no longer.`);
   await screen.line(styled("green", "✓ "), `${file} is trusted, as it is now. Its rules:`);
-  const { project } = await readRules(client, body.workspace);
-  await showList(screen, project?.rules ?? []);
+  await showList(screen, [...(project?.rules ?? []), ...(project?.untrusted ?? [])]);
 }

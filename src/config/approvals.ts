@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { EngineError } from "../domain/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { changeConfigFile } from "./config-change.ts";
-import { type ConfigFile, openConfigFile } from "./config-file.ts";
+import { type ConfigFile, type JsonObject, openConfigFile } from "./config-file.ts";
 import { encodeProject, kollabPaths } from "./paths.ts";
 
 export type ProjectApprovals = {
@@ -11,6 +11,8 @@ export type ProjectApprovals = {
   keys(): readonly string[];
   /** Resolves when they are in the file, with all that was in it before. */
   add(keys: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Resolves when they are not in the file any more. */
+  remove(keys: readonly string[], signal: AbortSignal): Promise<void>;
 };
 
 export type Approvals = { forProject(project: string): ProjectApprovals };
@@ -53,17 +55,27 @@ function openProjectApprovals(path: string, log: Log): ProjectApprovals {
               "conflict",
               `${path} holds ${KEYS_MAX} approvals; remove some first`,
             );
-          return {
-            ...content,
-            approved_keys: [...known, ...added],
-            updated_at: localTime(new Date()),
-          };
+          return withKeys(content, [...known, ...added]);
         },
         signal,
       );
     },
+    async remove(keys, signal) {
+      const without = (content: JsonObject) => {
+        const known = keysIn(path, content);
+        const left = known.filter((key) => !keys.includes(key));
+        return left.length === known.length ? content : withKeys(content, left);
+      };
+      await changeConfigFile(path, without, signal);
+    },
   };
 }
+
+const withKeys = (content: JsonObject, keys: string[]): JsonObject => ({
+  ...content,
+  approved_keys: keys,
+  updated_at: localTime(new Date()),
+});
 
 const readKeys = (file: ConfigFile): readonly string[] => keysIn(file.path, file.read());
 

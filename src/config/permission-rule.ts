@@ -1,4 +1,5 @@
 /** One rule about tool calls: its form, and what can be wrong with it. */
+import { parsePathPattern } from "../lib/path-pattern.ts";
 import { isObject, type JsonObject } from "./config-file.ts";
 
 export const RULE_ACTIONS = ["allow", "ask", "deny"] as const;
@@ -64,6 +65,8 @@ const PROBLEMS: Record<Matcher, (text: string) => string | null> = {
   path(text) {
     if (text.includes("\0")) return "has a NUL byte";
     if (text.split("/").includes("..")) return "must not have '..' in it";
+    if (parsePathPattern(text) === null)
+      return "has a '[' that is not closed: write \\[ for the character";
     return text.startsWith("!") ? "must not begin with '!': use a rule that allows" : null;
   },
   host: (text) =>

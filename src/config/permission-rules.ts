@@ -21,6 +21,8 @@ export type PermissionRules = {
   untrusted: readonly PermissionRule[];
   projectFile: string;
   trusted: boolean;
+  /** SHA-256 of what is in the project's file, in hex; null: there is none to trust. */
+  sha256: string | null;
   /** What is not understood, for people. */
   problems: readonly string[];
   /** A problem for which every call is asked about, in every mode; null: none. */
@@ -85,6 +87,7 @@ export function openPermissionRules(options: {
         untrusted: local.rules.filter(({ action }) => !isTrusted && action === "allow"),
         projectFile: projectFile.path,
         trusted: isTrusted,
+        sha256: local.sha256,
         problems,
         doubt: global.doubt ?? local.doubt,
       };

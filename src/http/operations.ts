@@ -210,6 +210,11 @@ export const OPERATIONS: Record<string, Operation> = {
     reply: json(replies.PERMISSIONS, "What waits, and counts."),
     errors: OF_SESSION,
   },
+  "DELETE /sessions/:session_id/permissions/approvals": {
+    id: "removeApprovals",
+    reply: json(replies.SESSION_DONE, "They cover nothing any more."),
+    errors: OF_SESSION,
+  },
   "POST /sessions/:session_id/permissions/mode": {
     id: "setApprovalMode",
     reply: json(replies.MODE_SET, "The mode counts from the next tool call on."),

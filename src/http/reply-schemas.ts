@@ -220,6 +220,10 @@ const STATS = Type.Object(
   },
   { description: "since the session was created" },
 );
+const APPROVAL = named("Approval", "What later calls need no answer for.", {
+  key: text("what it covers"),
+  level: choice(["low", "medium", "high", "unknown"], "the highest risk that it covers"),
+});
 export const PERMISSIONS = named("Permissions", "What waits for an answer, and counts.", {
   session_id: SESSION_ID,
   approval_mode: MODE_CODE,
@@ -227,6 +231,8 @@ export const PERMISSIONS = named("Permissions", "What waits for an answer, and c
   pending: list(TOOL_ID, "what waits for an answer, oldest first"),
   pending_details: list(PENDING, "the same, whole"),
   stats: STATS,
+  approvals: list(APPROVAL, "what was approved for the session"),
+  project_approvals: list(Type.String(), "keys that were approved for its project, on disk"),
 });
 export const ANSWERED = Type.Object({
   ok: OK,

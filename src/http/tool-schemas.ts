@@ -59,6 +59,7 @@ export const RULES = Type.Object({
       directory: text("of the project"),
       file: text("its settings"),
       trusted: flag("the user trusts the file as it is now"),
+      sha256: nullable(text("of the file as it is now, in hex; null: it cannot be read")),
       rules: list(RULE, "those that count; they come before the user's"),
       untrusted: list(RULE, "those that would count, were the file trusted"),
     }),

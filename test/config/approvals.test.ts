@@ -21,6 +21,16 @@ test("keys are added once, beside those of others, with the time as others write
   expect(rest).toEqual({ approved_keys: ["terminal:npm", "terminal:git status"], more: [1] });
 });
 
+test("keys are taken back, and nothing else with them", async () => {
+  using folder = temporaryFolder();
+  const path = approvalsPath(folder.path, folder.path);
+  folder.write(path.slice(folder.path.length + 1), { approved_keys: ["a", "b"], more: [1] });
+  const approvals = openApprovals(folder.path, recordedLog().log).forProject(folder.path);
+  await approvals.remove(["b", "unknown"], never);
+  expect(approvals.keys()).toEqual(["a"]);
+  expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ more: [1] });
+});
+
 test("what another program adds counts at once, and for its project only", async () => {
   using folder = temporaryFolder();
   const { forProject } = openApprovals(folder.path, recordedLog().log);

@@ -50,6 +50,7 @@ const BODIES: Record<string, object> = {
   replaceRules: { rules: [] },
   trustProject: { workspace: "nothing" },
   restoreCheckpoint: {},
+  removeApprovals: { keys: [] },
 };
 
 /** Where a wrong path is not what is wrong. */
@@ -151,6 +152,7 @@ describe("replies of a running engine are as described", () => {
     await api.ask("GET", `/sessions/${id}/system-prompt`);
     await api.ask("POST", `/sessions/${id}/system-prompt/rebuild`);
     await api.ask("POST", `/sessions/${id}/permissions/mode`, { mode: "trust_all" });
+    await api.ask("DELETE", `/sessions/${id}/permissions/approvals`, { keys: ["terminal:ls"] });
     await api.ask("POST", `/sessions/${id}/cancel`);
     await api.ask("DELETE", `/sessions/${id}`);
     await lifecycle.until("session_deleted");

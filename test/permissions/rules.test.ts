@@ -17,6 +17,7 @@ const NO_RULES: PermissionRules = {
   untrusted: [],
   projectFile: "/project/.kollab/config.json",
   trusted: false,
+  sha256: null,
   problems: [],
   doubt: null,
 };

@@ -38,7 +38,8 @@ export const permissionRoutes = (engine: Engine) =>
     .get(
       "/permissions",
       async ({ params }) => {
-        const { id, record, permissions } = await engine.sessions.get(params.session_id);
+        const session = await engine.sessions.get(params.session_id);
+        const { id, record, permissions, projectApprovals } = session;
         const pending = permissions.pending();
         return {
           session_id: id,
@@ -47,9 +48,33 @@ export const permissionRoutes = (engine: Engine) =>
           pending: pending.map(({ tool_id }) => tool_id),
           pending_details: pending,
           stats: record.stats,
+          approvals: record.approvals,
+          project_approvals: [...projectApprovals.keys()],
         };
       },
       { params: SESSION_PARAMS, detail: { summary: "What waits for an answer, and counts" } },
+    )
+    .delete(
+      "/permissions/approvals",
+      async ({ params, body, request }) => {
+        const session = await engine.sessions.get(params.session_id);
+        const { record, projectApprovals } = session;
+        record.approvals = record.approvals.filter(({ key }) => !body.keys.includes(key));
+        await sessionStored(session);
+        const stored = projectApprovals.keys().filter((key) => body.keys.includes(key));
+        if (stored.length > 0) await projectApprovals.remove(stored, request.signal);
+        return { ok: true, session_id: session.id };
+      },
+      {
+        params: SESSION_PARAMS,
+        body: object({
+          keys: Type.Array(Type.String(), {
+            maxItems: 10_000,
+            description: "as `approvals` and `project_approvals` have them",
+          }),
+        }),
+        detail: { summary: "Take approvals back, from the session and from its project" },
+      },
     )
     .post(
       "/permissions/mode",

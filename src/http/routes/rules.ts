@@ -7,6 +7,7 @@ import { projectOf } from "../../config/project.ts";
 import { forgetProject, trustedProjects, trustProject } from "../../config/trusted-projects.ts";
 import { EngineError } from "../../domain/errors.ts";
 import type { Engine } from "../../engine.ts";
+import { expandHome } from "../../lib/paths.ts";
 import { object } from "../schemas.ts";
 
 const WORKSPACE = Type.String({
@@ -30,7 +31,7 @@ const RULE = object({
 export const ruleRoutes = (engine: Engine) => {
   const { home, directory } = engine.options;
   const projectAt = (workspace: string) =>
-    projectOf(resolve(directory, workspace.replace(/^~(?=$|\/)/, home)));
+    projectOf(resolve(directory, expandHome(workspace, home)));
 
   const rulesView = (project: string | null) => {
     // The home folder has no rules beside the user's own.
@@ -44,6 +45,7 @@ export const ruleRoutes = (engine: Engine) => {
               directory: project,
               file: read.projectFile,
               trusted: read.trusted,
+              sha256: read.sha256,
               rules: [...read.project],
               untrusted: [...read.untrusted],
             },
