@@ -1,5 +1,6 @@
 /** Checkpoints and what became of them, as people read it. */
 import type { checkpointView } from "../http/checkpoint-view.ts";
+import { counted } from "../lib/counted.ts";
 import { type Screen, styled } from "./screen.ts";
 import { aligned, localTime } from "./session-view.ts";
 
@@ -27,8 +28,7 @@ function filesOf({ files, files_left_out, commands }: CheckpointJson): string {
   const named = files.slice(0, FILES_SHOWN_MAX).map(fileText);
   const more = files.length - named.length + files_left_out;
   if (more > 0) named.push(`${more} more`);
-  if (commands > 0)
-    named.push(`and what ${commands === 1 ? "1 command" : `${commands} commands`} did`);
+  if (commands > 0) named.push(`and what ${counted(commands, "command")} did`);
   return named.join(", ");
 }
 

@@ -1,4 +1,5 @@
 /** Unified diffs for people: what each line is, coloured, and no more of them than fits. */
+import { counted } from "../lib/counted.ts";
 import { cutToRow, inRows, type Room } from "./rows.ts";
 import { type Part, type Style, styled } from "./screen.ts";
 
@@ -81,7 +82,7 @@ function selected(lines: readonly DiffLine[], max: number): DiffLine[] {
   const left = start - head.length - headings.length;
   return [
     ...head,
-    { kind: "note", text: `… ${left} ${left === 1 ? "line" : "lines"} left out …` },
+    { kind: "note", text: `… ${counted(left, "line")} left out …` },
     ...headings.flatMap((at) => lines[at] ?? []),
     ...lines.slice(start),
   ];

@@ -5,6 +5,7 @@
  */
 import type { EngineEvent } from "../domain/events.ts";
 import type { RiskLevel, RiskPart, SuggestedScope } from "../domain/permission.ts";
+import { counted } from "../lib/counted.ts";
 import { type DiffLine, diffRows, filesIn, readDiff, withoutRepeatedNames } from "./diff-lines.ts";
 import { cutToRow, inRows, type Room, showable, wholeInRows } from "./rows.ts";
 import { type Part, type Style, styled } from "./screen.ts";
@@ -169,7 +170,7 @@ function inputRows(input: Record<string, unknown>, { columns, rowsMax }: Room): 
     rows.push(...inRows("    ", `${nameOf(name)}: ${text}`, room));
   }
   const left = fields.length - shown.length;
-  return left > 0 ? [...rows, `    … and ${left} more ${left === 1 ? "field" : "fields"}`] : rows;
+  return left > 0 ? [...rows, `    … and ${counted(left, "more field")}`] : rows;
 }
 
 const FIRST_FIELDS = ["command", "cwd", "timeout", "file", "path", "url"];

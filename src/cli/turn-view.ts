@@ -1,5 +1,6 @@
 /** Events as people read them, and as programs do. */
 import type { EngineEvent, StreamNotice } from "../domain/events.ts";
+import { counted } from "../lib/counted.ts";
 import type { Received } from "./event-feed.ts";
 import { type Output, printableJson } from "./output.ts";
 import { type Screen, styled } from "./screen.ts";
@@ -133,7 +134,6 @@ async function showResult(screen: Screen, event: Of<"tool_result">): Promise<voi
   if (!isSaid) await showOutput(screen, event.output);
 }
 
-const waiting = (calls: number): string =>
-  calls === 1 ? "1 tool call waits" : `${calls} tool calls wait`;
+const waiting = (calls: number): string => counted(calls, "tool call waits", "tool calls wait");
 
 const seconds = (count: number): string => `${count < 10 ? count.toFixed(2) : Math.round(count)} s`;

@@ -1,9 +1,10 @@
 /** What people approved for good in a project: one file for each, shared with other programs. */
 import { join } from "node:path";
 import { EngineError } from "../domain/errors.ts";
+import type { JsonObject } from "../lib/json-object.ts";
 import type { Log } from "../lib/log.ts";
 import { changeConfigFile } from "./config-change.ts";
-import { type ConfigFile, type JsonObject, openConfigFile } from "./config-file.ts";
+import { type ConfigFile, openConfigFile } from "./config-file.ts";
 import { encodeProject, kollabPaths } from "./paths.ts";
 
 export type ProjectApprovals = {

@@ -1,7 +1,7 @@
 /** Changing a config file that other programs write too. */
 import { EngineError } from "../domain/errors.ts";
 import { changeJsonFile } from "../lib/json-file.ts";
-import type { JsonObject } from "./config-file.ts";
+import type { JsonObject } from "../lib/json-object.ts";
 
 /** As `changeJsonFile`. Throws `config_invalid` where the file is broken or cannot be written. */
 export async function changeConfigFile(

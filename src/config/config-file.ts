@@ -2,10 +2,10 @@
 import { EngineError } from "../domain/errors.ts";
 import { CachedFile } from "../lib/cached-file.ts";
 import { findJsonFault, type JsonFault } from "../lib/json-fault.ts";
+import { isObject, type JsonObject } from "../lib/json-object.ts";
+import { sha256 } from "../lib/sha256.ts";
 
 const CONFIG_BYTES_MAX = 4 * 1024 * 1024;
-
-export type JsonObject = Record<string, unknown>;
 
 /** `sha256`: of the very text that `content` was read from. */
 export type LoadedConfig = { content: JsonObject; sha256: string };
@@ -24,7 +24,7 @@ export type ConfigFile = {
 export function openConfigFile(path: string): ConfigFile {
   const file = new CachedFile(path, CONFIG_BYTES_MAX, (text) => ({
     content: parseConfig(path, text),
-    sha256: new Bun.CryptoHasher("sha256").update(text ?? "").digest("hex"),
+    sha256: sha256(text ?? ""),
   }));
   const load = (): LoadedConfig => {
     try {
@@ -66,6 +66,3 @@ function unreadable(path: string, cause: unknown): EngineError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new EngineError("config_invalid", `${path} cannot be read: ${reason}`, { cause });
 }
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,6 +1,6 @@
 /** What the config files, one over the other, say about profiles. */
+import { isObject, type JsonObject } from "../lib/json-object.ts";
 import type { Log } from "../lib/log.ts";
-import { isObject, type JsonObject } from "./config-file.ts";
 import { type ProfileEntry, readEntry } from "./profile-entry.ts";
 
 export type ConfigLayer = { layer: "home" | "project"; path: string; content: JsonObject };

@@ -1,6 +1,6 @@
 /** Model servers on this machine that anyone could use without a key, if they answer quickly. */
 import type { IncomingMessage } from "node:http";
-import { isObject } from "./config-file.ts";
+import { isObject } from "../lib/json-object.ts";
 
 export type LocalServer = { name: string; base_url: string; models: string[] };
 

@@ -1,7 +1,7 @@
 /** The login at OpenAI that another program of the family keeps in a file; read, not renewed here. */
 import { CachedFile } from "../lib/cached-file.ts";
+import { isObject } from "../lib/json-object.ts";
 import type { Log } from "../lib/log.ts";
-import { isObject } from "./config-file.ts";
 import { EMPTY_ENTRY, type ProfileEntry } from "./profile-entry.ts";
 
 export const LOGIN_PROFILE = "openai-oauth";

@@ -1,11 +1,11 @@
 /** One rule about tool calls: its form, and what can be wrong with it. */
+import { isObject, type JsonObject } from "../lib/json-object.ts";
 import { parsePathPattern } from "../lib/path-pattern.ts";
-import { isObject, type JsonObject } from "./config-file.ts";
 
-export const RULE_ACTIONS = ["allow", "ask", "deny"] as const;
+const RULE_ACTIONS = ["allow", "ask", "deny"] as const;
 
 /** What every rule may say about a call; all that is given must fit. */
-export const RULE_MATCHERS = ["tool", "command", "path", "host", "mcp"] as const;
+const RULE_MATCHERS = ["tool", "command", "path", "host", "mcp"] as const;
 type Matcher = (typeof RULE_MATCHERS)[number];
 
 export type PermissionRule = {

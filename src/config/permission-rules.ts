@@ -5,9 +5,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { EngineError } from "../domain/errors.ts";
 import { withValueAt } from "../lib/json-file.ts";
+import { isObject, type JsonObject } from "../lib/json-object.ts";
 import type { Log } from "../lib/log.ts";
 import { changeConfigFile } from "./config-change.ts";
-import { type ConfigFile, isObject, type JsonObject, openConfigFile } from "./config-file.ts";
+import { type ConfigFile, openConfigFile } from "./config-file.ts";
 import { kollabPaths, projectConfigPath } from "./paths.ts";
 import { type PermissionRule, parseRule } from "./permission-rule.ts";
 import type { TrustedProjects } from "./trusted-projects.ts";

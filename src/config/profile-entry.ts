@@ -1,6 +1,6 @@
 /** A profile before the environment is applied: as a config file, a login or a table of ours has it. */
 import type { ApiKeySource, Profile } from "../domain/profile.ts";
-import { isObject } from "./config-file.ts";
+import { isObject } from "../lib/json-object.ts";
 import type { Overrides } from "./environment.ts";
 
 export type ProfileEntry = {

@@ -1,6 +1,7 @@
 /** The user's settings that are no profiles, read when they are needed. */
+import { isObject } from "../lib/json-object.ts";
 import type { Log } from "../lib/log.ts";
-import { isObject, openConfigFile } from "./config-file.ts";
+import { openConfigFile } from "./config-file.ts";
 import { kollabPaths } from "./paths.ts";
 
 export type Settings = {

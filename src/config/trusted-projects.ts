@@ -5,9 +5,10 @@
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import { EngineError } from "../domain/errors.ts";
+import type { JsonObject } from "../lib/json-object.ts";
 import type { Log } from "../lib/log.ts";
 import { writePrivateFile } from "../lib/private-file.ts";
-import { type JsonObject, openConfigFile } from "./config-file.ts";
+import { openConfigFile } from "./config-file.ts";
 import { kollabPaths } from "./paths.ts";
 
 export type TrustedProjects = { includes(file: string, sha256: string): boolean };

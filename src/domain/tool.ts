@@ -13,6 +13,11 @@ export type ToolContext = {
   callId: ToolCallId;
   /** Absolute, symlinks resolved. Nothing outside it may be touched. */
   workspace: string;
+  /**
+   * Patterns, as in the paths of rules, of what a tool that looks through folders passes over: a rule denies
+   * it, or would have a person asked who was not.
+   */
+  closedPaths: readonly string[];
   signal: AbortSignal;
   /** Shows output while the tool still runs. */
   progress(chunk: string): void;
@@ -53,6 +58,8 @@ export type ToolResult = {
   /** Shown to the model beside the output; only where `ToolContext.sees`. */
   images?: Image[];
 };
+
+export const failedResult = (error: string): ToolResult => ({ ok: false, output: "", error });
 
 /** What a call is about, as far as its input says so: for rules, approvals and people. */
 export type ToolSubject = {
@@ -148,7 +155,7 @@ async function planAndApply(
     const result = await planned.plan.apply(context);
     if (result !== null) return result;
   }
-  return { ok: false, output: "", error: "The files keep changing while they are edited" };
+  return failedResult("The files keep changing while they are edited");
 }
 
 /** Models now and then send numbers and booleans as strings; those are taken for what they say. */

@@ -1,6 +1,6 @@
 /** Schemas with a name of their own: written where they are used, collected when they are published. */
 import { type TProperties, type TSchema, Type } from "@sinclair/typebox";
-import { isObject } from "../config/config-file.ts";
+import { isObject } from "../lib/json-object.ts";
 
 const PLACE = "#/components/schemas/";
 

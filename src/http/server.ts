@@ -4,6 +4,7 @@ import { createTokenCheck, newToken, writeToken } from "../config/token.ts";
 import { EngineError } from "../domain/errors.ts";
 import type { Engine } from "../engine.ts";
 import { within } from "../lib/abort.ts";
+import { errorCode } from "../lib/error-code.ts";
 import { SSE_HEADERS } from "../lib/sse.ts";
 import { createApp } from "./app.ts";
 
@@ -105,7 +106,7 @@ function listen(app: ReturnType<typeof createApp>, hostname: string, port: numbe
 }
 
 function cannotListen(host: string, port: number, cause: unknown): EngineError {
-  const code = cause instanceof Error && "code" in cause ? cause.code : String(cause);
+  const code = errorCode(cause) || String(cause);
   const why = code === "EADDRINUSE" ? "the port is in use" : code;
   return new EngineError("unavailable", `Cannot listen on ${host}:${port}: ${why}`, { cause });
 }

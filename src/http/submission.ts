@@ -1,6 +1,7 @@
 /** From the body of a request to an accepted message. */
 import { EngineError } from "../domain/errors.ts";
 import type { Delivery } from "../domain/session.ts";
+import { sha256 } from "../lib/sha256.ts";
 import { readContent } from "../session/content.ts";
 import { type Accepted, findRepeated, submit } from "../session/runs.ts";
 import type { Session } from "../session/session.ts";
@@ -16,7 +17,7 @@ export async function submitBody(
   delivery: Delivery,
 ): Promise<Accepted> {
   const idempotencyKey = readKey(request);
-  const requestHash = idempotencyKey === null ? null : hash(JSON.stringify(body));
+  const requestHash = idempotencyKey === null ? null : sha256(JSON.stringify(body));
   // Before its content is read: a file that it quotes may have gone meanwhile.
   const repeated = await findRepeated(session, { idempotencyKey, requestHash });
   if (repeated) return repeated;
@@ -37,5 +38,3 @@ function readKey(request: Request): string | null {
   const detail = [{ type: "value_error", loc: ["header", "idempotency-key"], msg }];
   throw new EngineError("invalid_request", msg, { detail });
 }
-
-const hash = (text: string): string => new Bun.CryptoHasher("sha256").update(text).digest("hex");

@@ -1,5 +1,6 @@
 /** A small file that other programs may rewrite at any time: read again whenever it changed. */
 import { readFileSync, statSync } from "node:fs";
+import { errorCode } from "./error-code.ts";
 
 /**
  * File times are coarse on some systems, so two writes in quick succession can look like one.
@@ -61,7 +62,7 @@ function unlessMissing<Value>(read: () => Value): Value | null {
   try {
     return read();
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : null;
+    const code = errorCode(error);
     if (code === "ENOENT" || code === "ENOTDIR") return null;
     throw error;
   }

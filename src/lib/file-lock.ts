@@ -4,6 +4,7 @@
  */
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { sleep } from "./abort.ts";
+import { errorCode } from "./error-code.ts";
 import { isAlive, processStart } from "./process-identity.ts";
 
 const WAIT_MS_MAX = 10_000;
@@ -46,7 +47,7 @@ function create(path: string): boolean {
     writeFileSync(path, JSON.stringify(holder), { flag: "wx", mode: 0o600 });
     return true;
   } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
+    if (errorCode(error) === "EEXIST") return false;
     throw error;
   }
 }
@@ -85,12 +86,9 @@ function holderOf(path: string): Holder | "unsigned" | "gone" {
       : "unsigned";
   } catch (error) {
     // What is no JSON is being written, or was never finished.
-    return codeOf(error) === "ENOENT" ? "gone" : "unsigned";
+    return errorCode(error) === "ENOENT" ? "gone" : "unsigned";
   }
 }
 
 const ageMs = (path: string): number =>
   Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
-
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && "code" in error ? error.code : null;

@@ -7,9 +7,8 @@ import { open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { withFileLock } from "./file-lock.ts";
 import { findJsonFault } from "./json-fault.ts";
+import { isObject, type JsonObject } from "./json-object.ts";
 import { randomHex } from "./random.ts";
-
-export type JsonObject = Record<string, unknown>;
 
 const FILE_BYTES_MAX = 4 * 1024 * 1024;
 const NEW_FILE_MODE = 0o600;
@@ -48,11 +47,8 @@ export function withValueAt(
   if (key === undefined) return content;
   if (inner.length === 0) return { ...content, [key]: value };
   const child = content[key];
-  return { ...content, [key]: withValueAt(isJsonObject(child) ? child : {}, inner, value) };
+  return { ...content, [key]: withValueAt(isObject(child) ? child : {}, inner, value) };
 }
-
-export const isJsonObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** A link stays one: what it points to is changed. */
 function withoutLinks(path: string): string {
@@ -82,7 +78,7 @@ function parse(path: string, text: string): JsonObject {
   if (fault !== null)
     throw new Error(`${path} line ${fault.line} column ${fault.column}: ${fault.problem}`);
   const value: unknown = JSON.parse(text);
-  if (!isJsonObject(value)) throw new Error(`${path} line 1 column 1: expected an object`);
+  if (!isObject(value)) throw new Error(`${path} line 1 column 1: expected an object`);
   return value;
 }
 

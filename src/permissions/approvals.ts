@@ -3,12 +3,13 @@
  * on: no more than the person saw when deciding.
  */
 import type { ApprovalScope, StoredApproval, SuggestedScope } from "../domain/permission.ts";
+import { isWithin, realPathOf } from "../lib/paths.ts";
 import { type CheckedCall, isAtMost, isCommand, isRisky, type Judging, placesOf } from "./call.ts";
 import { type Approval, commandKey, coveringKey } from "./command-keys.ts";
 import { isGitIgnored } from "./git-ignored.ts";
-import { isPattern, literalPattern, matchesText } from "./glob.ts";
 import { isEdit } from "./modes.ts";
-import { isWithin, pathFrom, realPathOf } from "./places.ts";
+import { pathFrom } from "./places.ts";
+import { isPattern, literalPattern, matchesText } from "./text-pattern.ts";
 
 export type { Approval } from "./command-keys.ts";
 

@@ -3,8 +3,9 @@ import { resolve } from "node:path";
 import type { ToolCallId } from "../domain/ids.ts";
 import type { RiskLevel } from "../domain/permission.ts";
 import type { ToolSubject } from "../domain/tool.ts";
+import { realPathOf } from "../lib/paths.ts";
 import type { CommandPart } from "./command.ts";
-import { type Place, placeOf, realPathOf, type Surroundings } from "./places.ts";
+import { type Place, placeOf, type Surroundings } from "./places.ts";
 import type { Assessment } from "./risk.ts";
 
 export type CheckedCall = {

@@ -1,11 +1,12 @@
 /** The keys of approved shell commands: by their first words, or as a whole. */
 import type { StoredApproval } from "../domain/permission.ts";
+import { realPathOf } from "../lib/paths.ts";
 import { commandText, directoryOf, isAtMost, isRisky, type Judging, partsOf } from "./call.ts";
 import type { CommandPart } from "./command.ts";
 import { type CommandScope, isContained, isPlainMove, scopeOf } from "./command-scope.ts";
 import { firstWords } from "./first-words.ts";
-import { matchesText } from "./glob.ts";
-import { pathFrom, realPathOf } from "./places.ts";
+import { pathFrom } from "./places.ts";
+import { matchesText } from "./text-pattern.ts";
 
 /** Nobody reads a longer one again before it runs unasked. */
 const EXACT_CHARS_MAX = 4_000;

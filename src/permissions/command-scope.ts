@@ -1,10 +1,11 @@
 /**
- * What of a command an approval or a rule for its first words may cover: no output into a file, nothing whose meaning was changed in front of it.
+ * What of a command an approval or a rule for its first words may cover: no output into a file, nothing
+ * whose meaning was changed in front of it.
  */
 import { join } from "node:path";
+import { isWithin, realPathOf } from "../lib/paths.ts";
 import { commandText, directoryOf, type Judging } from "./call.ts";
 import type { CommandPart } from "./command.ts";
-import { isWithin, realPathOf } from "./places.ts";
 
 export type CommandScope = {
   /** Where it runs, without links. */
@@ -18,7 +19,7 @@ export type CommandScope = {
 
 /** Loops, arithmetic and `${X:=…}`; in quotes as well, where it means nothing. */
 const SETTING = /\b(?:for|select)\s+\w|\(\(|\$\[|\$\{[^}]{0,200}=/;
-const MOVERS = new Set(["cd", "chdir", "pushd", "popd"]);
+export const MOVERS = new Set(["cd", "chdir", "pushd", "popd"]);
 
 export function scopeOf(judging: Judging, parts: readonly CommandPart[]): CommandScope {
   return {

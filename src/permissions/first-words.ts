@@ -9,9 +9,9 @@ import { programName, type Words } from "./command-words.ts";
 export function firstWords(words: Words): string[] | null {
   const program = words[0];
   if (typeof program !== "string" || !PROGRAM.test(program)) return null;
-  const name = withoutVersion(programName(program));
+  const name = nameOf(program);
   if (OPEN_ENDED.has(name)) return null;
-  if (ONE_WORD.has(name)) return saysMore(name, words.slice(1)) ? null : [program];
+  if (ONE_WORD.has(name)) return saysMore(words, 1) ? null : [program];
   if (name === "python") return pythonModule(program, words);
   const known = COMMANDS.get(name) ?? { deeper: {}, open: NOTHING };
   const depth = depthOf(known, words[1]);
@@ -21,7 +21,7 @@ export function firstWords(words: Words): string[] | null {
     first.push(word);
     if (known.open.has(first.slice(1).join(" "))) return null;
   }
-  if (first.length < depth || saysMore(name, words.slice(depth))) return null;
+  if (first.length < depth || saysMore(words, depth)) return null;
   return first;
 }
 
@@ -30,7 +30,9 @@ const PROGRAM = /^(?:\.{0,2}\/)?[\w@][\w@./+-]*$/;
 /** The name of a subcommand or a script; no option and no path. */
 const WORD = /^[A-Za-z0-9_@][\w@:.+-]*$/;
 
-const withoutVersion = (name: string): string => name.replace(/(?<=[a-z])-?\d[\d.]*$/, "");
+/** Without its folder and its version. */
+const nameOf = (program: string): string =>
+  programName(program).replace(/(?<=[a-z])-?\d[\d.]*$/, "");
 
 const setOf = (...lines: string[]): ReadonlySet<string> =>
   new Set(lines.flatMap((line) => line.split(" ")));
@@ -85,7 +87,7 @@ const COMMANDS: ReadonlyMap<string, Subcommands> = new Map(
     git: {
       deeper: { remote: 3, stash: 3, worktree: 3 },
       open: setOf(
-        "archive bisect clone config daemon difftool filter-branch init ls-remote mergetool rebase",
+        "archive bisect bundle clone config daemon difftool filter-branch format-patch init ls-remote mergetool rebase",
         "send-email submodule subtree",
       ),
     },
@@ -137,13 +139,15 @@ const PYTHON_MODULES = setOf("black flake8 isort mypy pylint pytest ruff unittes
 function pythonModule(program: string, words: Words): string[] | null {
   const [, option, name] = words;
   if (option !== "-m" || typeof name !== "string" || !PYTHON_MODULES.has(name)) return null;
-  return saysMore(name, words.slice(3)) ? null : [program, option, name];
+  return saysMore([name, ...words.slice(3)], 1) ? null : [program, option, name];
 }
 
-/** Whether an argument says what else is run or written, as far as that is known of the program. */
-function saysMore(name: string, rest: Words): boolean {
-  const telling = TELLING[name];
+/** Whether an argument from there on says what else is run or written, as far as that is known of the program. */
+export function saysMore(words: Words, from: number): boolean {
+  const program = words[0];
+  const telling = program == null ? undefined : TELLING.get(nameOf(program));
   if (telling === undefined) return false;
+  const rest = words.slice(from);
   const end = rest.indexOf("--");
   // After `--` a script runner hands on what follows; others take it for names.
   const own = end === -1 ? rest : rest.slice(0, end);
@@ -152,25 +156,35 @@ function saysMore(name: string, rest: Words): boolean {
 
 /** Long options may be cut short as far as they stay unique. */
 const PACKAGE_OPTIONS = /^-C|^--(?:pre|dir|cwd|cal|scri|node|user|glob|conf)/;
-const TELLING: Readonly<Record<string, RegExp>> = {
-  git: /^-O|^--(?:e$|e=|ex|ou|op|upl|rece|textc|no-index|templ|work-tree|git-dir)/,
-  npm: PACKAGE_OPTIONS,
-  pnpm: PACKAGE_OPTIONS,
-  yarn: PACKAGE_OPTIONS,
-  bun: /^-[Cecpr]|^--(?:pre|cwd|conf|eval|print|require|import|env-file|shell)/,
-  make: /^-[A-Za-z]*[fCIE]|^--(?:fi|mak|di|in|ev)|^\w+[:+?!]*=/,
-  gmake: /^-[A-Za-z]*[fCIE]|^--(?:fi|mak|di|in|ev)|^\w+[:+?!]*=/,
-  cargo: /^-[ZC]|^--(?:config|manifest|target-dir|out-dir)/,
-  go: /^--?(?:exec|toolexec|vettool|modfile|overlay|o|C|ldflags|gcflags|gccgoflags|asmflags|pkgdir)(?:=|$)/,
-  kubectl: /^-s|^--(?:kubeconfig|as|server|token)/,
-  // Its variable may be an array, whose place in it is evaluated.
-  printf: /^-v/,
-  rg: /^-[A-Za-z]*z|^--(?:pre|hostname-bin|search-zip)/,
-  sort: /^-[A-Za-z]*[oT]|^--(?:o|co|t)/,
-  tree: /^-[A-Za-z]*o/,
-  xxd: /^-[A-Za-z]*r/,
-  date: /^-[A-Za-z]*s|^--s/,
-  eslint: /^-[A-Za-z]*[cfo]|^--(?:config|format|output|plugin|resolve|rulesdir|parser)/,
-  prettier: /^--(?:config|plugin)/,
-  pytest: /^-[A-Za-z]*[pco]|^--(?:basetemp|conf|import|junit|override|pyargs|root)/,
-};
+const TELLING: ReadonlyMap<string, RegExp> = new Map(
+  Object.entries({
+    git: /^-O|^--(?:e$|e=|ex|ou|op|upl|rece|textc|uns|no-index|templ|work-tree|git-dir)/,
+    npm: PACKAGE_OPTIONS,
+    pnpm: PACKAGE_OPTIONS,
+    yarn: PACKAGE_OPTIONS,
+    bun: /^-[Cecpr]|^--(?:pre|cwd|conf|eval|print|require|import|env-file|shell)/,
+    make: /^-[A-Za-z]*[fCIE]|^--(?:fi|mak|di|in|ev)|^\w+[:+?!]*=/,
+    gmake: /^-[A-Za-z]*[fCIE]|^--(?:fi|mak|di|in|ev)|^\w+[:+?!]*=/,
+    cargo: /^-[ZC]|^--(?:config|manifest|target-dir|out-dir)/,
+    go: /^--?(?:exec|toolexec|vettool|modfile|overlay|o|C|ldflags|gcflags|gccgoflags|asmflags|pkgdir)(?:=|$)/,
+    kubectl: /^-s|^--(?:kubeconfig|as|server|token)/,
+    // Its variable may be an array, whose place in it is evaluated.
+    printf: /^-v/,
+    rg: /^-[A-Za-z]*z|^--(?:pre|hostname-bin|search-zip)/,
+    sort: /^-[A-Za-z]*[oT]|^--(?:o|co|t)/,
+    tree: /^-[A-Za-z]*o/,
+    xxd: /^-[A-Za-z]*r/,
+    date: /^-[A-Za-z]*s|^--s/,
+    tsc: /^--?(?:o|d|g|ts|b)/i,
+    jest: /^-[A-Za-z]*c|^--(?:config|globals|global[ST]|rootDir|runner|testRunner|reporters|setup|transform|environment|env|resolver|snapshot|watchPlugins|coverageD|coverageP|outputFile|cacheD)/,
+    vitest:
+      /^-[A-Za-z]*[cr]|^--(?:config|root|dir|env|globalSetup|reporter|outputFile|runner|execArgv|pool|coverage)/,
+    mypy: /^--(?:config|python-exec|cache-dir|install|.*-report)/,
+    pylint: /^--(?:init-hook|load|rcfile|output)/,
+    flake8: /^--(?:config|append|isolated|output|tee)/,
+    yq: /^-[A-Za-z]*[is]|^--(?:in|sp)/,
+    eslint: /^-[A-Za-z]*[cfo]|^--(?:config|format|output|plugin|resolve|rulesdir|parser)/,
+    prettier: /^--(?:config|plugin)/,
+    pytest: /^-[A-Za-z]*[pco]|^--(?:basetemp|conf|import|junit|override|pyargs|root)/,
+  }),
+);

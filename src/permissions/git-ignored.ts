@@ -4,12 +4,10 @@
  */
 import { readFileSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { type PathPattern, pathPattern } from "./glob.ts";
-import { isWithin } from "./places.ts";
+import { type PathPattern, parseIgnoreLine } from "../lib/path-pattern.ts";
+import { isWithin } from "../lib/paths.ts";
 
 const IGNORE_BYTES_MAX = 256 * 1024;
-
-type IgnoreLine = { pattern: PathPattern; ignores: boolean; foldersOnly: boolean };
 
 /** `path`: absolute, without links. True as well where it cannot be told. */
 export function isGitIgnored(path: string, project: string, home: string): boolean {
@@ -26,12 +24,12 @@ export function isGitIgnored(path: string, project: string, home: string): boole
       const last = sources
         .flatMap(({ depth: from, lines }) =>
           lines.filter(
-            ({ pattern, foldersOnly }) =>
-              (isFolder || !foldersOnly) && pattern.matches(names.slice(from, depth)),
+            (line) =>
+              (isFolder || !line.directoriesOnly) && line.matches(names.slice(0, depth), from),
           ),
         )
         .at(-1);
-      if (last?.ignores) return true;
+      if (last?.negated === false) return true;
     }
     return false;
   } catch {
@@ -40,18 +38,13 @@ export function isGitIgnored(path: string, project: string, home: string): boole
   }
 }
 
-function readIgnoreFile(path: string): IgnoreLine[] {
+function readIgnoreFile(path: string): PathPattern[] {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return [];
   if (!stats.isFile() || stats.size > IGNORE_BYTES_MAX)
     throw new Error(`${dirname(path)} has no usable list of ignored files`);
-  return readFileSync(path, "utf8").split(/\r?\n/).flatMap(readLine);
-}
-
-function readLine(text: string): IgnoreLine[] {
-  const line = text.trimEnd();
-  if (line === "" || line.startsWith("#")) return [];
-  const ignores = !line.startsWith("!");
-  const pattern = ignores ? line : line.slice(1);
-  return [{ pattern: pathPattern(pattern), ignores, foldersOnly: pattern.endsWith("/") }];
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .map(parseIgnoreLine)
+    .filter((pattern) => pattern !== null);
 }

@@ -31,7 +31,7 @@ import {
   type PendingRequest,
 } from "./pending.ts";
 import type { Surroundings } from "./places.ts";
-import { denialByRules, judgeByRules } from "./rules.ts";
+import { closedPaths, denialByRules, judgeByRules } from "./rules.ts";
 
 export type { CheckedCall } from "./call.ts";
 export type { Answer, Applied, Apply, Outcome, PendingRequest } from "./pending.ts";
@@ -93,6 +93,11 @@ export class Permissions {
       this.asking.log().error("A permission check failed", { error, tool: call.tool_name });
       return CHECK_FAILED;
     }
+  }
+
+  /** What this tool must pass over where it looks through a folder, as patterns of rules. */
+  closedPaths(tool: string): string[] {
+    return closedPaths(this.asking.rules(), tool, this.asking.mode());
   }
 
   /** Resolves with the verdict; waits for an answer where one is needed. */

@@ -50,12 +50,22 @@ async function assessCommand(
 ): Promise<Assessment> {
   if (typeof input.command !== "string")
     return { level: "unknown", reason: "The command is not a text", command: null };
-  const { parseTree } = await import("./shell/grammar.ts");
   const directory = directoryOf(input.cwd, home, workspace);
-  const command = readCommand(input.command, { home, directory }, parseTree);
+  const command = await taken(input.command, { home, directory });
   if (!command.parsed) return { level: "high", reason: command.reason, command };
   const worst = command.parts.find(({ level }) => level === "high");
   return { level: worst?.level ?? "medium", reason: worst?.reason ?? ORDINARY, command };
+}
+
+/** Without the grammar no command is understood, and somebody is asked about each. */
+async function taken(text: string, places: Parameters<typeof readCommand>[1]) {
+  try {
+    const { parseTree } = await import("./shell/grammar.ts");
+    return readCommand(text, places, parseTree);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { parsed: false as const, reason: `The command could not be taken apart: ${reason}` };
+  }
 }
 
 function directoryOf(cwd: unknown, home: string, workspace: string | null): string | null {

@@ -1,15 +1,6 @@
 /** Whether a rule is about a call, or about one program of a command. */
-import { isAbsolute, relative, resolve } from "node:path";
 import type { PermissionRule } from "../config/permission-rule.ts";
-import {
-  type CheckedCall,
-  changesOf,
-  commandText,
-  directoryOf,
-  isCommand,
-  placesOf,
-} from "./call.ts";
-import type { CommandPart } from "./command.ts";
+import { type CheckedCall, commandText, isCommand } from "./call.ts";
 import {
   beginsExactly,
   beginsLoosely,
@@ -18,26 +9,8 @@ import {
   weaker,
   wordsOfRule,
 } from "./command-words.ts";
-import { coversPath, matchesText, pathPattern } from "./glob.ts";
-import {
-  expandHome,
-  isWithin,
-  type Place,
-  placeOf,
-  realPathOf,
-  type Surroundings,
-} from "./places.ts";
-
-/** What is judged on its own: a call, or a program that its command would run. */
-export type Unit = {
-  call: CheckedCall;
-  where: Surroundings;
-  /** Null: it is no command, or one that was not understood. */
-  part: CommandPart | null;
-};
-
-/** Paths and hosts are searched for in so many words of a command. */
-const WORDS_MAX = 1_000;
+import { matchesText } from "./text-pattern.ts";
+import { ALWAYS_SEEN, type Unit } from "./units.ts";
 
 export function matchRule(rule: PermissionRule, unit: Unit): Certainty {
   const lenient = rule.action === "allow";
@@ -54,13 +27,18 @@ export function matchRule(rule: PermissionRule, unit: Unit): Certainty {
   return certainty;
 }
 
+/** Of a tool's name, spelled with hyphens or underscores. */
+export const matchesTool = (pattern: string, name: string): boolean =>
+  [name, name.replaceAll("-", "_"), name.replaceAll("_", "-")].some((spelled) =>
+    matchesText(pattern, spelled),
+  );
+
 const yesOrNo = (found: boolean): Certainty => (found ? "yes" : "no");
 
 function isTool(rule: PermissionRule, pattern: string, { tool_name, mcp }: CheckedCall): boolean {
   // A server may give its tool the name of one that is allowed: those are allowed with their server.
   if (rule.action === "allow" && mcp !== undefined && rule.mcp === undefined) return false;
-  const spellings = [tool_name, tool_name.replaceAll("-", "_"), tool_name.replaceAll("_", "-")];
-  return spellings.some((name) => matchesText(pattern, name));
+  return matchesTool(pattern, tool_name);
 }
 
 function isServerTool(pattern: string, { mcp }: CheckedCall): boolean {
@@ -79,56 +57,26 @@ function isCommandOf(command: string, { call, part }: Unit, lenient: boolean): C
   return part ? beginsLoosely(part.words, wanted) : yesOrNo(occursIn(commandText(call), wanted));
 }
 
-function isAbout(pattern: string, unit: Unit, lenient: boolean): boolean {
-  const { call, where } = unit;
-  if (lenient) {
-    if (isCommand(call)) return false;
-    // The way that it is written may lead elsewhere.
-    const places = [...placesOf(unit), ...changesOf(call)];
-    return (
-      places.length > 0 && places.every(({ real }) => pathMatches(pattern, real, where, false))
-    );
+function isAbout(pattern: string, unit: Unit, lenient: boolean): Certainty {
+  if (lenient && isCommand(unit.call)) return "no";
+  const rule = unit.pathRule(pattern, !lenient);
+  const { items, whole } = unit.places();
+  // The way that it is written may lead elsewhere.
+  if (lenient) return yesOrNo(items.length > 0 && items.every(({ real }) => rule.covers(real)));
+  for (const [at, { written, real }] of items.entries()) {
+    if (at >= ALWAYS_SEEN && unit.isLate()) return "maybe";
+    if (rule.covers(written) || rule.covers(real)) return "yes";
   }
-  const places = isCommand(call) ? placesInCommand(unit) : [...placesOf(unit), ...changesOf(call)];
-  return places.some(({ written, real }) =>
-    [written, real].some((path) => pathMatches(pattern, path, where, true)),
-  );
+  return whole ? "no" : "maybe";
 }
 
-/** `strict`: in doubt it matches, as some file systems take two spellings for one name. */
-function pathMatches(
-  pattern: string,
-  path: string,
-  { workspace, home }: Surroundings,
-  strict: boolean,
-): boolean {
-  const fold = (text: string) => (strict ? text.toLowerCase() : text);
-  const expanded = expandHome(pattern, home);
-  const isRooted = isAbsolute(expanded);
-  const patterns = isRooted ? [expanded, withoutLinks(expanded)] : [expanded];
-  if (!isRooted && !isWithin(workspace, path)) return false;
-  const names = (isRooted ? path.slice(1) : relative(workspace, path)).split("/");
-  return patterns.some((each) => {
-    // Whoever may not touch what is in a folder may not move the folder.
-    const texts =
-      strict && each.endsWith("/**") ? [each, `/${each.slice(0, -3)}`.replace("//", "/")] : [each];
-    return texts.some((text) => coversPath(pathPattern(fold(text)), names.map(fold)));
-  });
-}
-
-/** The folders of a pattern are followed as far as they are named. */
-function withoutLinks(pattern: string): string {
-  const names = pattern.split("/");
-  const wild = names.findIndex((name) => /[*?[\\]/.test(name));
-  const named = wild === -1 ? names.length : wild;
-  const real = realPathOf(resolve(`/${names.slice(0, named).join("/")}`));
-  return [real === "/" ? "" : real, ...names.slice(named)].join("/");
-}
-
-function connectsTo(pattern: string, unit: Unit, lenient: boolean): boolean {
+function connectsTo(pattern: string, unit: Unit, lenient: boolean): Certainty {
   const { call } = unit;
-  if (isCommand(call)) return !lenient && wordsIn(unit).flatMap(hostsIn).some(isIt);
-  return call.subject.host !== null && isIt(call.subject.host);
+  if (!isCommand(call)) return yesOrNo(call.subject.host !== null && isIt(call.subject.host));
+  if (lenient) return "no";
+  const { items, whole } = unit.words();
+  if (items.flatMap(hostsIn).some(isIt)) return "yes";
+  return whole ? "no" : "maybe";
 
   function isIt(host: string): boolean {
     const [wanted, found] = [plainHost(pattern), plainHost(host)];
@@ -142,25 +90,6 @@ const plainHost = (host: string): string =>
     .toLowerCase()
     .replace(/^\[|\]$/g, "")
     .replace(/\.$/, "");
-
-/** Whatever in a command may be a path: its words and what stands behind an option's `=`. */
-function placesInCommand(unit: Unit): Place[] {
-  const directory = directoryOf(unit);
-  const paths = wordsIn(unit).flatMap((word) => [word, word.slice(word.indexOf("=") + 1)]);
-  const places = [...new Set(paths)]
-    .filter((path) => path !== "" && !path.startsWith("-") && !path.includes("\0"))
-    .map((path) => placeOf(path, directory, unit.where.home));
-  return [...places, ...placesOf(unit)];
-}
-
-function wordsIn({ call, part }: Unit): string[] {
-  if (part === null)
-    return commandText(call)
-      .replace(/["'\\]/g, "")
-      .split(/[\s;&|()<>`]+/, WORDS_MAX);
-  const targets = part.redirections.map(({ path }) => path);
-  return [...part.words, ...targets].slice(0, WORDS_MAX).filter((word) => word !== null);
-}
 
 /** The host of an address in it, with or without a scheme. */
 function hostsIn(word: string): string[] {

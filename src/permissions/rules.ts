@@ -4,12 +4,15 @@
  */
 import type { PermissionRule } from "../config/permission-rule.ts";
 import type { PermissionRules } from "../config/permission-rules.ts";
-import { type CheckedCall, isCommand, isRisky, partsOf } from "./call.ts";
+import type { ApprovalMode } from "../domain/permission.ts";
+import { type CheckedCall, isCommand, isRisky } from "./call.ts";
 import type { CommandPart } from "./command.ts";
 import { type CommandScope, isContained, isPlainMove, scopeOf } from "./command-scope.ts";
 import { wordsOfRule } from "./command-words.ts";
+import { saysMore } from "./first-words.ts";
 import type { Surroundings } from "./places.ts";
-import { matchRule, type Unit } from "./rule-match.ts";
+import { matchesTool, matchRule } from "./rule-match.ts";
+import { type Unit, unitsOf } from "./units.ts";
 
 export type RuleDecision =
   | { action: "deny"; reason: string }
@@ -34,9 +37,9 @@ export function judgeByRules(
 
   const others = all.filter(({ action }) => action !== "deny");
   if (others.length === 0) return null;
-  return isCommand(call)
-    ? judgeCommand(others, units, approved)
-    : judgeUnit(others, units[0] ?? { call, where, part: null }, () => true);
+  if (isCommand(call)) return judgeCommand(others, units, approved);
+  const [whole] = units;
+  return whole === undefined ? null : judgeUnit(others, whole, () => true);
 }
 
 /** Whether a rule may deny the call at all, before anything is read for it; the reason, or null. */
@@ -49,10 +52,19 @@ export function denialByRules(
   return denied?.action === "deny" ? denied.reason : null;
 }
 
-function unitsOf(call: CheckedCall, where: Surroundings): Unit[] {
-  const parts = isCommand(call) ? partsOf(call) : [];
-  if (parts.length === 0) return [{ call, where, part: null }];
-  return parts.map((part) => ({ call, where, part }));
+/**
+ * The paths of rules that deny, or ask about, what this tool would come across unasked while it looks
+ * through a folder.
+ */
+export function closedPaths(rules: PermissionRules, tool: string, mode: ApprovalMode): string[] {
+  const closing = [...rules.project, ...rules.global].filter(
+    ({ action, tool: pattern, command, host, mcp }) =>
+      (action === "deny" || (action === "ask" && mode !== "trust_all")) &&
+      (pattern === undefined || matchesTool(pattern, tool)) &&
+      // About other tools than those that look through folders.
+      [command, host, mcp].every((matcher) => matcher === undefined),
+  );
+  return [...new Set(closing.flatMap(({ path }) => path ?? []))];
 }
 
 function judgeDenials(
@@ -122,9 +134,12 @@ function mayAllow(rule: PermissionRule, part: CommandPart, scope: CommandScope):
   // The rule means the program of the workspace.
   const isElsewhere = scope.directory !== scope.workspace || scope.moves;
   if (program.includes("/") && !program.startsWith("/") && isElsewhere) return false;
+  const spelled = wordsOfRule(rule.command ?? "").length;
+  // `npm run test` is no permission for another shell to run it with.
+  if (spelled > 0 && saysMore(part.words, spelled)) return false;
   if (!isRisky(part.level)) return true;
   // `rm` is no permission to remove whatever follows it: what is dangerous is spelled out to its last word.
-  const isWhole = wordsOfRule(rule.command ?? "").length === part.words.length;
+  const isWhole = spelled === part.words.length;
   return rule.command !== undefined && isWhole && !scope.moves;
 }
 

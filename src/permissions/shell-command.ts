@@ -1,5 +1,4 @@
 /** Reads a shell command: every program that it would run, each judged on its own. */
-import { posix } from "node:path";
 import type { RiskLevel } from "../domain/permission.ts";
 import type { CommandPart, CommandShape, ShellCommand } from "./command.ts";
 import { UNKNOWN } from "./shell/braces.ts";
@@ -8,11 +7,12 @@ import { commandLines, type Found, type Surrounding } from "./shell/command-line
 import { dangerOf } from "./shell/dangers.ts";
 import { doubtOf, doubtOfText } from "./shell/doubts.ts";
 import { type Downloads, openDownloads } from "./shell/downloads.ts";
+import type { Inner } from "./shell/inner.ts";
 import { programName } from "./shell/options.ts";
 import { dangerInText } from "./shell/program-texts.ts";
 import { bindRedirects } from "./shell/redirects.ts";
-import { type Inner, innerOf } from "./shell/runners.ts";
-import type { Base } from "./shell/sensitive-paths.ts";
+import { innerOf } from "./shell/runners.ts";
+import { absolute, type Base } from "./shell/sensitive-paths.ts";
 import { isInterpreter, isShell } from "./shell/shells.ts";
 import type { SyntaxNode } from "./shell/syntax.ts";
 import { settingsAmong } from "./shell/variables.ts";
@@ -23,6 +23,7 @@ const PARTS_MAX = 200;
 /** Commands in commands in commands. */
 const DEPTH_MAX = 8;
 const PART_CHARS_MAX = 300;
+const DIRECTORIES_MAX = 8;
 
 export type ParseTree = (text: string) => SyntaxNode | null;
 
@@ -38,7 +39,8 @@ export function readCommand(command: string, base: Base, parseTree: ParseTree): 
     return { parsed: false, reason: reasonOf(command, root) };
   const reading: Reading = {
     parseTree,
-    base: { ...base },
+    home: base.home,
+    directories: [base.directory],
     parts: [],
     downloads: openDownloads(),
     overflow: false,
@@ -55,8 +57,9 @@ const INNER: Surrounding = { ...OUTERMOST, direct: false };
 
 type Reading = {
   parseTree: ParseTree;
-  /** Its directory follows the `cd` of the command. */
-  base: Base;
+  home: string;
+  /** Where it may be by now: after a `cd` in parentheses, or one that failed, it is where it was. */
+  directories: (string | null)[];
   parts: CommandPart[];
   downloads: Downloads;
   overflow: boolean;
@@ -105,12 +108,23 @@ function readOne(
   const inner = [...innerOf(command), ...streamedTexts(command, streams)];
   const unknown = inner.some((each) => each.kind === "text" && each.text === null);
   const danger =
-    dangerOf(command, reading.base) ??
-    reading.downloads.dangerOf(command, reading.base) ??
+    dangerAnywhere(reading, command) ??
     (unknown ? "runs a text that is only known when it runs" : null);
   if (danger !== null || !command.within) reading.parts.push(partOf(command, danger));
   followDirectory(reading, command);
   for (const each of inner) readInner(reading, command, each, depth);
+}
+
+function dangerAnywhere(
+  { home, directories, downloads }: Reading,
+  command: CommandLine,
+): string | null {
+  for (const directory of directories) {
+    const base = { home, directory };
+    const danger = dangerOf(command, base) ?? downloads.dangerOf(command, base);
+    if (danger !== null) return danger;
+  }
+  return null;
 }
 
 function readInner(reading: Reading, outer: CommandLine, inner: Inner, depth: number): void {
@@ -171,16 +185,15 @@ function streamedTexts(command: CommandLine, streams: readonly Found[]): Inner[]
 function followDirectory(reading: Reading, command: CommandLine): void {
   const program = programName(programWord(command));
   if (program !== "cd" && program !== "pushd") return;
+  const { home, directories } = reading;
   const target = command.words.findLast(({ visible }) => !visible[0]?.startsWith("-"));
-  const { home, directory } = reading.base;
-  const path = command.words.length === 1 ? home : (target?.literal ?? null);
-  reading.base.directory = path === null ? null : moved(path, home, directory);
+  const path = command.words.length === 1 ? "~" : (target?.literal ?? null);
+  const now = directories.map((directory) => (path === null ? null : moved(path, home, directory)));
+  reading.directories = [...new Set([...now, ...directories])].slice(0, DIRECTORIES_MAX);
 }
 
 function moved(path: string, home: string, directory: string | null): string | null {
-  if (path.startsWith("/")) return posix.normalize(path);
-  if (path === "~" || path.startsWith("~/")) return posix.join(home, path.slice(1));
-  return directory === null || /[*?[]/.test(path) ? null : posix.join(directory, path);
+  return /[*?[]/.test(path) ? null : absolute(path, { home, directory });
 }
 
 function partOf(command: CommandLine, danger: string | null): CommandPart {

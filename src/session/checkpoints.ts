@@ -106,7 +106,10 @@ export class Checkpoints {
           return `${diff}[… ${files.length - at} more files; ask for them by their paths …]\n`;
         const before = await kept.load(file.before);
         const after = await kept.load(file.after);
-        diff += await unifiedDiff([{ path: file.path, before, after }], this.services.area.workspace);
+        diff += await unifiedDiff(
+          [{ path: file.path, before, after }],
+          this.services.area.workspace,
+        );
       }
       return diff;
     });

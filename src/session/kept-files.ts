@@ -6,8 +6,9 @@ import { mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from "n
 import { join } from "node:path";
 import type { CheckpointRecord, KeptState } from "../domain/checkpoint.ts";
 import type { FileState } from "../domain/file-change.ts";
+import { errorCode } from "../lib/error-code.ts";
 import { randomHex } from "../lib/random.ts";
-import { errorCode } from "../tools/failure.ts";
+import { sha256 } from "../lib/sha256.ts";
 
 type Content = { hash: string; size: number };
 
@@ -15,7 +16,7 @@ type Content = { hash: string; size: number };
 export function describe(state: FileState): KeptState {
   if (state?.kind !== "file") return state;
   const { kind, mode, size, content } = state;
-  return { kind, mode, size, hash: content && nameOf(content), kept: false };
+  return { kind, mode, size, hash: content && sha256(content), kept: false };
 }
 
 export class KeptFiles {
@@ -57,7 +58,7 @@ export class KeptFiles {
   private async read(hash: string): Promise<Uint8Array | null> {
     try {
       const content = await readFile(join(this.directory, hash));
-      return nameOf(content) === hash ? content : null;
+      return sha256(content) === hash ? content : null;
     } catch (error) {
       if (errorCode(error) === "ENOENT") return null;
       throw error;
@@ -101,9 +102,6 @@ export class KeptFiles {
     }
   }
 }
-
-const nameOf = (content: Uint8Array): string =>
-  new Bun.CryptoHasher("sha256").update(content).digest("hex");
 
 /** Each content once. */
 function contentsOf({ files }: CheckpointRecord): Content[] {

@@ -5,6 +5,8 @@ import { EngineError } from "../domain/errors.ts";
 import { newSessionId, type SessionId } from "../domain/ids.ts";
 import type { ApprovalMode } from "../domain/permission.ts";
 import { type NetworkPolicy, type SessionRecord, wholeRecord } from "../domain/session.ts";
+import { expandHome } from "../lib/paths.ts";
+import { nativeName } from "../tools/registry.ts";
 
 export type SessionWish = {
   id: SessionId | null;
@@ -16,7 +18,7 @@ export type SessionWish = {
   unattended: "wait" | "deny";
   mcpServers: string[];
   metadata: Record<string, unknown>;
-  /** Names of tools, with `-` or `_`; null: all. */
+  /** Names of tools, canonical or native; null: all. */
   tools: string[] | null;
   network: NetworkPolicy;
 };
@@ -44,7 +46,7 @@ export async function newRecord(
     totals: { turns: 0, inputTokens: 0, outputTokens: 0 },
     stats: { total_checks: 0, auto_approved: 0, user_approved: 0, denied: 0, blocked: 0 },
     lastTurn: null,
-    tools: wish.tools?.map((name) => name.replaceAll("-", "_")) ?? null,
+    tools: wish.tools?.map(nativeName) ?? null,
     network: wish.network,
   });
 }
@@ -53,7 +55,7 @@ async function findWorkspace(
   wanted: string,
   { home, directory }: { home: string; directory: string },
 ): Promise<string> {
-  const path = resolve(directory, wanted.replace(/^~(?=$|\/)/, home));
+  const path = resolve(directory, expandHome(wanted, home));
   const found = await stat(path).catch(() => null);
   if (found === null) throw new EngineError("bad_request", `Workspace does not exist: ${path}`);
   if (!found.isDirectory())

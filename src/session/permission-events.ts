@@ -2,12 +2,12 @@
 import type { ToolCallId } from "../domain/ids.ts";
 import type { PermissionPrompt } from "../domain/permission.ts";
 import { type Apply, type Outcome, Permissions } from "../permissions/permissions.ts";
-import { append, type Session, saveSession } from "./session.ts";
+import { append, rootOf, type Session, saveSession } from "./session.ts";
 
 /** `sessionOf` is first called when a tool call is checked. */
 export function permissionsOf(sessionOf: () => Session): Permissions {
   /** A child's people are those of the session it works for; so is what they allowed. */
-  const root = () => ancestorsOf(sessionOf()).at(-1) ?? sessionOf();
+  const root = () => rootOf(sessionOf());
   const resolved = (tool_id: ToolCallId, decision: "approve" | "deny") => {
     const { id, services } = sessionOf();
     services.lifecycle.append({ type: "permission_resolved", session_id: id, tool_id, decision });

@@ -4,18 +4,21 @@
  */
 import type { ModelToolCall } from "../domain/model.ts";
 import { answerOpenCalls, openCalls } from "./conversation.ts";
-import type { Session } from "./session.ts";
 import {
   type ActiveRun,
   addMessage,
   append,
   forgetContent,
+  type Session,
   saveRun,
   saveSession,
 } from "./session.ts";
 
 const OPEN = "<question>";
 const CLOSE = "</question>";
+/** Not by the text in lower case, which may be longer: `İ` becomes two characters. */
+const OPENING = /<question>/i;
+const CLOSING = /<\/question>/i;
 /** Longer, and it is no question but text that mentions the tag. */
 const QUESTION_CHARS_MAX = 16_384;
 
@@ -35,7 +38,7 @@ export class QuestionFilter {
     let shown = "";
     for (;;) {
       if (this.inside()) {
-        const end = this.held.toLowerCase().indexOf(CLOSE, OPEN.length);
+        const end = this.held.search(CLOSING);
         if (end === -1) return this.held.length > QUESTION_CHARS_MAX ? shown + this.end() : shown;
         const inner = this.held.slice(OPEN.length, end);
         this.question ??= inner.trim() || null;
@@ -60,11 +63,10 @@ export class QuestionFilter {
 
 /** Where a marker begins, or may begin with what comes next. */
 function startOfMarker(text: string): number {
-  const lower = text.toLowerCase();
-  const whole = lower.indexOf(OPEN);
+  const whole = text.search(OPENING);
   if (whole !== -1) return whole;
   for (let length = Math.min(OPEN.length - 1, text.length); length > 0; length--)
-    if (lower.endsWith(OPEN.slice(0, length))) return text.length - length;
+    if (text.slice(-length).toLowerCase() === OPEN.slice(0, length)) return text.length - length;
   return text.length;
 }
 

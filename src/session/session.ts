@@ -167,6 +167,10 @@ export const sessionStored = (session: Session): Promise<void> =>
 export const openRuns = ({ active, queue }: Session): RunRecord[] =>
   active ? [active.record, ...active.steered, ...queue] : queue;
 
+/** Whose turn it is in the end: of a child at work that of the session at the top. */
+export const rootOf = (session: Session): Session =>
+  session.parent === null ? session : rootOf(session.parent);
+
 export const append = (session: Session, body: EventBody): number => session.events.append(body);
 
 /** Counts a stream as following the session, until what it returns is called. */

@@ -4,11 +4,16 @@
  */
 import { newSessionId } from "../domain/ids.ts";
 import { type SessionRecord, wholeRecord } from "../domain/session.ts";
-import type { SubagentTask, ToolContext, ToolResult } from "../domain/tool.ts";
+import {
+  failedResult,
+  type SubagentTask,
+  type ToolContext,
+  type ToolResult,
+} from "../domain/tool.ts";
 import { cancel, submit } from "./runs.ts";
-import { append, type Session, saveSession } from "./session.ts";
+import { append, rootOf, type Session, saveSession } from "./session.ts";
 
-/** Of one turn. */
+/** Of one turn, those of its subagents included. */
 const SUBAGENTS_MAX = 20;
 
 const ROLE = `You work on a task for another agent, who sees nothing but your last message.
@@ -21,9 +26,9 @@ export async function runSubagent(
   task: SubagentTask,
   { callId, signal }: ToolContext,
 ): Promise<ToolResult> {
-  const run = parent.active;
+  const run = rootOf(parent).active;
   if (run === null || run.subagents >= SUBAGENTS_MAX)
-    return failed(`A turn may start ${SUBAGENTS_MAX} subagents; do the rest yourself`);
+    return failedResult(`A turn may start ${SUBAGENTS_MAX} subagents; do the rest yourself`);
   run.subagents += 1;
   const child = await parent.services.createSession({
     record: childRecord(parent, callId),
@@ -55,12 +60,13 @@ async function answerOf(
   signal: AbortSignal,
 ): Promise<ToolResult> {
   const limits = parent.active?.record.limits;
+  // What caps the parent's run caps what it hands on: a task is no way around it.
   const { run: record } = await submit(child, {
     message: { role: "user", text: prompt, images: [] },
     delivery: "reject",
     limits: {
-      modelCalls: null,
-      toolCalls: null,
+      modelCalls: limits?.modelCalls ?? null,
+      toolCalls: limits?.toolCalls ?? null,
       seconds: limits?.seconds ?? null,
       tokens: tokensLeft(parent),
     },
@@ -70,14 +76,16 @@ async function answerOf(
   const stop = () => cancel(child, record.id);
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
+  const run = child.active;
   try {
-    await child.active?.ended;
+    await run?.ended;
   } finally {
     signal.removeEventListener("abort", stop);
   }
   signal.throwIfAborted();
   const { inputTokens, outputTokens } = record.usage;
-  if (parent.active) parent.active.subagentTokens += inputTokens + outputTokens;
+  if (parent.active)
+    parent.active.subagentTokens += inputTokens + outputTokens + (run?.subagentTokens ?? 0);
   const metadata = {
     child_session_id: child.id,
     stop_reason: record.stopReason,
@@ -101,8 +109,6 @@ function lastWords({ messages }: Session): string {
   const last = messages.findLast((message) => message.role === "assistant" && message.text !== "");
   return last?.role === "assistant" ? last.text : "";
 }
-
-const failed = (error: string): ToolResult => ({ ok: false, output: "", error });
 
 /** No wider than its parent, in the same place. */
 function childRecord({ record }: Session, toolId: ToolContext["callId"]): SessionRecord {

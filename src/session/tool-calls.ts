@@ -1,10 +1,17 @@
 /** One reply's tool calls, in the model's order: show, ask, run, record. */
 import { CANCELLED_BY_USER, EngineError, toEngineError } from "../domain/errors.ts";
 import type { ModelToolCall } from "../domain/model.ts";
-import type { Plan, Planned, Tool, ToolContext, ToolResult } from "../domain/tool.ts";
+import {
+  failedResult,
+  type Plan,
+  type Planned,
+  type Tool,
+  type ToolContext,
+  type ToolResult,
+} from "../domain/tool.ts";
 import type { CheckedCall, Verdict } from "../permissions/permissions.ts";
 import { readableOutput } from "./readable-output.ts";
-import { addMessage, append, type Session } from "./session.ts";
+import { addMessage, append, rootOf, type Session } from "./session.ts";
 
 /** Of arguments that a tool does not know. */
 const BESIDE_MAX = 16;
@@ -42,7 +49,7 @@ async function runToolCall(session: Session, call: ModelToolCall, signal: AbortS
   const shown = { tool_id: call.id, tool_name: call.name, tool_type: type, input };
   append(session, { type: "tool_start", ...shown, risk_level: assessment.level });
 
-  if (!checked.ok) return recordResult(session, call, failed(checked.error), 0);
+  if (!checked.ok) return recordResult(session, call, failedResult(checked.error), 0);
   const subject = checked.tool.subject(checked.input);
   const about = { ...shown, assessment, subject, diff: null, paths: [] };
   const watch = new Stopwatch();
@@ -57,7 +64,7 @@ async function ruledOrRun(
   watch: Stopwatch,
   signal: AbortSignal,
 ): Promise<ToolResult> {
-  const context = contextOf(session, about.tool_id, signal);
+  const context = contextOf(session, about, signal);
   const { tool, input } = checked;
   try {
     // Before anything is read for it.
@@ -71,12 +78,13 @@ async function ruledOrRun(
           });
     return result.metadata?.cancelled ? cancelled(signal, result) : result;
   } catch (caught) {
-    return signal.aborted ? cancelled(signal) : failed(toEngineError(caught).message);
+    return signal.aborted ? cancelled(signal) : failedResult(toEngineError(caught).message);
   }
 }
 
 /** What a command changes is not kept; whoever undoes the turn is told so. */
-function noteCommand({ active, checkpoints, services, id }: Session): void {
+function noteCommand(session: Session): void {
+  const { active, checkpoints, services, id } = rootOf(session);
   if (active === null) return;
   checkpoints
     .noteCommand(active.record.id)
@@ -91,19 +99,16 @@ async function change(
   context: ToolContext,
   watch: Stopwatch,
 ): Promise<ToolResult> {
-  let approved: string | null = null;
   for (let attempt = 1; attempt <= PLANS_MAX; attempt++) {
     const planned = await plan(input, context);
     const { diff, paths } = shownPlan(planned);
-    const run = async () => (planned.ok ? planned.plan.apply(context) : planned.result);
     // A change that would fail is asked about like any other: why it fails tells of the file.
-    const isApproved = approved !== null && planned.ok && approved === diff;
+    const run = async () => (planned.ok ? planned.plan.apply(context) : planned.result);
     const asked = { ...about, diff, paths };
-    const result = isApproved ? await run() : await ask(session, asked, watch, context.signal, run);
+    const result = await ask(session, asked, watch, context.signal, run);
     if (result !== null) return result;
-    approved = diff;
   }
-  return failed("The files keep changing while they are edited; read them again");
+  return failedResult("The files keep changing while they are edited; read them again");
 }
 
 const shownPlan = (planned: Planned): Pick<Plan, "paths"> & { diff: string | null } =>
@@ -127,11 +132,12 @@ async function ask<R extends ToolResult | null>(
 
 const contextOf = (
   session: Session,
-  callId: ToolContext["callId"],
+  { tool_id: callId, tool_name }: CheckedCall,
   signal: AbortSignal,
 ): ToolContext => ({
   callId,
   workspace: session.record.directory,
+  closedPaths: session.permissions.closedPaths(tool_name),
   signal,
   progress(chunk) {
     if (chunk === "" || session.events.closed) return;
@@ -195,15 +201,13 @@ async function recordResult(
   });
 }
 
-const failed = (error: string): ToolResult => ({ ok: false, output: "", error });
-
 const denied = (reason: string, more: { blocked?: true }): ToolResult => ({
-  ...failed(reason),
+  ...failedResult(reason),
   metadata: { permission_denied: true, ...more },
 });
 
 /** Says who stopped it; what it had printed stays. */
-function cancelled(signal: AbortSignal, result: ToolResult = failed("")): ToolResult {
+function cancelled(signal: AbortSignal, result: ToolResult = failedResult("")): ToolResult {
   const { reason } = signal;
   const byUser = reason instanceof EngineError && reason.message === CANCELLED_BY_USER;
   const error = byUser ? "Cancelled by user" : `Stopped: ${toEngineError(reason).message}`;

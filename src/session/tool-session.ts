@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { ToolSession } from "../domain/tool.ts";
 import { setScratchpad, setTodo } from "./notes.ts";
-import type { Session } from "./session.ts";
+import { rootOf, type Session } from "./session.ts";
 import { runSubagent } from "./subagents.ts";
 
 export const toolSessionOf = (session: Session): ToolSession => ({
@@ -19,6 +19,3 @@ export const toolSessionOf = (session: Session): ToolSession => ({
     if (active) await checkpoints.changing(active.record.id, changes);
   },
 });
-
-const rootOf = (session: Session): Session =>
-  session.parent === null ? session : rootOf(session.parent);

@@ -2,6 +2,7 @@
 import { Type as t } from "@sinclair/typebox";
 import type { FileChange, FileState } from "../domain/file-change.ts";
 import { defineTool, type Tool, type ToolContext } from "../domain/tool.ts";
+import { counted } from "../lib/counted.ts";
 import { ToolFailure } from "./failure.ts";
 import { readState } from "./file-changes.ts";
 import { CREATED_BYTES_MAX, fileOf, READ_BYTES_MAX, requireText } from "./file-content.ts";
@@ -175,13 +176,16 @@ const withMode = (state: FileThere, mode: number | null): FileThere =>
 async function intentOf(changes: FileChange[], { workspace }: ToolContext): Promise<Intent> {
   if (changes.length === 0) throw new ToolFailure("The files are already as the patch makes them");
   const backups = await backupsOf(changes);
-  const counted = changes.length === 1 ? "1 file" : `${changes.length} files`;
   const listed = changes.map((change) => `${verbOf(change)} ${change.path}`);
   const kept = backups.map(({ path }) => `Backup: ${path}`);
   return {
     changes,
     aside: [...(await directoriesOf(changes)), ...backups],
-    output: [`✓ Patched ${counted} in ${workspace}`, ...listed, ...kept].join("\n"),
+    output: [
+      `✓ Patched ${counted(changes.length, "file")} in ${workspace}`,
+      ...listed,
+      ...kept,
+    ].join("\n"),
     metadata: {
       file_path: changes[0]?.path,
       files: changes.map((change) => ({ file_path: change.path, change: verbOf(change) })),

@@ -42,6 +42,7 @@ export class BackgroundCommands {
     { name, ...request }: StartRequest,
     signal: AbortSignal,
   ): Promise<Started> {
+    signal.throwIfAborted();
     if (this.closed) throw new EngineError("unavailable", "The engine is stopping");
     const commands = this.commandsOf(session);
     const { guard, onEnd, graceMs = GRACE_MS } = this.options;

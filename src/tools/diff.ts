@@ -110,9 +110,17 @@ function shownText(state: FileState): string | null {
   return state?.kind === "file" && state.content !== null ? textOf(state.content) : "";
 }
 
-/** As git writes names with characters that would break the line. */
-const quoted = (name: string): string =>
-  /[\p{Cc}"\\\u2028\u2029]/u.test(name) ? JSON.stringify(name) : name;
+/** What would break the line or turn its direction. */
+const MISLEADING = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu;
+
+/** As git writes names with such characters. */
+function quoted(name: string): string {
+  if (name.search(MISLEADING) === -1 && !/["\\]/.test(name)) return name;
+  return JSON.stringify(name).replace(MISLEADING, escaped);
+}
+
+const escaped = (character: string): string =>
+  `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** What differs between two texts, with a few lines around it. */
 function hunksOf(before: string, after: string, deadline: number, charsMax: number): string {

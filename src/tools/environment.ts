@@ -47,6 +47,23 @@ export function toolEnvironment(
   return kept;
 }
 
+/**
+ * For Git any folder with the files of a repository is one, whose settings say what `git status` runs: a clone
+ * may bring such a folder along, and tools that write files could make one. With this, only those in a `.git`,
+ * which these tools never write, are used without being named.
+ */
+export function withGuardedGit(environment: Record<string, string>): Record<string, string> {
+  const count = Number(environment.GIT_CONFIG_COUNT ?? 0);
+  // Git does not run with a count that is none.
+  if (!Number.isInteger(count) || count < 0) return environment;
+  return {
+    ...environment,
+    GIT_CONFIG_COUNT: String(count + 1),
+    [`GIT_CONFIG_KEY_${count}`]: "safe.bareRepository",
+    [`GIT_CONFIG_VALUE_${count}`]: "explicit",
+  };
+}
+
 function isSecret(name: string, value: string): boolean {
   if (HARMLESS_NAME.test(name)) return false;
   if (SECRET_NAME.test(name) || SECRET_PARTS.some((part) => name.includes(part))) return true;

@@ -1,5 +1,6 @@
 /** How a tool says no: thrown where it is noticed, answered to the model as a result. */
-import type { ToolResult } from "../domain/tool.ts";
+import { failedResult, type ToolResult } from "../domain/tool.ts";
+import { errorCode } from "../lib/error-code.ts";
 
 /** Why a tool did not do what it was asked, in one line for the model. */
 export class ToolFailure extends Error {
@@ -9,7 +10,8 @@ export class ToolFailure extends Error {
 /** Why a tool stopped that was told to. */
 export const CANCELLED_TEXT = "Cancelled by user";
 
-const CANCELLED: ToolResult = {
+/** What whoever cancelled a call gets. */
+export const CANCELLED: ToolResult = {
   ok: false,
   output: "",
   error: CANCELLED_TEXT,
@@ -47,18 +49,9 @@ export async function answering(
   try {
     return await work();
   } catch (error) {
-    if (error instanceof ToolFailure) return { ok: false, output: "", error: error.message };
+    if (error instanceof ToolFailure) return failedResult(error.message);
     const reason = SYSTEM_FAILURES[errorCode(error)];
     if (!reason) throw error;
-    return { ok: false, output: "", error: reason };
+    return failedResult(reason);
   }
 }
-
-/** The system's name for what went wrong, as `ENOENT`; empty for anything else. */
-export function errorCode(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : "";
-  return typeof code === "string" ? code : "";
-}
-
-/** A path as the model wrote it, fit for a line of text. */
-export const shown = (path: string): string => path.replace(/\p{Cc}/gu, "?");

@@ -3,7 +3,8 @@ import { lstatSync } from "node:fs";
 import { lstat, open, readlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { FileChange, FileState } from "../domain/file-change.ts";
-import { errorCode, ToolFailure } from "./failure.ts";
+import { errorCode } from "../lib/error-code.ts";
+import { ToolFailure } from "./failure.ts";
 import { ChangedMeanwhile, HeldDirectories } from "./held-directory.ts";
 import { movedFrom } from "./moved-files.ts";
 import { openRegular, permissions } from "./regular-file.ts";
@@ -18,12 +19,12 @@ const UNFINISHED_FILE_MODE = 0o600;
 export async function readState(path: string): Promise<FileState> {
   const directories = new HeldDirectories();
   try {
-    return await stateAt(await directories.take(path), path);
+    return await stateAt(directories.take(path), path);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return null;
     throw error;
   } finally {
-    await directories.release();
+    directories.release();
   }
 }
 
@@ -61,7 +62,7 @@ export async function applyChanges(changes: readonly FileChange[]): Promise<bool
     if (isOvertaken(error)) return false;
     throw error;
   } finally {
-    await directories.release();
+    directories.release();
   }
 }
 
@@ -125,7 +126,7 @@ async function identitiesBefore(
     const { path, before } = change;
     // Nothing can be in a directory that is not there yet.
     if (made.has(dirname(path))) continue;
-    const name = await directories.take(path);
+    const name = directories.take(path);
     const identity = identityOf(name);
     const state = identity === "" ? null : await stateAt(name, path);
     if (!sameState(state, before)) throw new Overtaken(path);
@@ -161,7 +162,7 @@ async function makeDirectories(
   steps: ReversibleSteps,
 ): Promise<void> {
   const made = changes.filter(isMadeDirectory).sort(byDepth);
-  for (const { path, before } of made) steps.makeDirectory(await directories.take(path), before);
+  for (const { path, before } of made) steps.makeDirectory(directories.take(path), before);
 }
 
 const byDepth = (a: FileChange, b: FileChange): number => a.path.length - b.path.length;
@@ -184,13 +185,13 @@ async function stageFiles(
   const staged: Staged[] = [];
   for (const change of changes) {
     const { path, after } = change;
-    const name = await directories.take(path);
+    const name = directories.take(path);
     const from = moves.get(change);
     if (from) {
-      staged.push({ change, name, step: "move", source: await directories.take(from.path) });
+      staged.push({ change, name, step: "move", source: directories.take(from.path) });
     } else if (after === null) {
       if (moved.has(change)) continue;
-      const aside = temporaryBeside(await directories.take(outermost(path, emptied)));
+      const aside = temporaryBeside(directories.take(outermost(path, emptied)));
       staged.push({ change, name, step: "remove", aside });
     } else if (after?.kind === "file") {
       const source = temporaryBeside(name);

@@ -2,6 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { Type as t } from "@sinclair/typebox";
 import { defineTool, type Tool } from "../domain/tool.ts";
+import { counted } from "../lib/counted.ts";
 import { ToolFailure } from "./failure.ts";
 import { readState } from "./file-changes.ts";
 import { missingDirectories, planning } from "./file-plan.ts";
@@ -58,7 +59,7 @@ export const fileRmdir = (areaOf: AreaOf): Tool =>
         const count = (await readdir(path)).length;
         if (count > 0)
           throw new ToolFailure(
-            `Directory not empty: ${path} has ${count === 1 ? "1 entry" : `${count} entries`}; remove those first`,
+            `Directory not empty: ${path} has ${counted(count, "entry", "entries")}; remove those first`,
           );
         return {
           changes: [{ path, before, after: null }],

@@ -1,6 +1,7 @@
 /** The tools that change a part of a file, found by its text. */
 import { Type as t } from "@sinclair/typebox";
 import { defineTool, type Tool } from "../domain/tool.ts";
+import { counted } from "../lib/counted.ts";
 import { ToolFailure } from "./failure.ts";
 import { fileParameter, READ_BYTES_MAX, subjectFile } from "./file-content.ts";
 import { DetailedFailure } from "./file-plan.ts";
@@ -101,7 +102,7 @@ function edited(
   return {
     // `$` means something in a replacement, and `$$` means `$`.
     text: text.replaceAll(wanted, replacement.replaceAll("$", "$$$$")),
-    note: `Replaced ${occurrences(count)} in ${path} (${places({ count, lines })})`,
+    note: `Replaced ${counted(count, "occurrence")} in ${path} (${places({ count, lines })})`,
     metadata: {
       diff_info: {
         find: find.slice(0, QUOTED_CHARS_MAX),
@@ -159,9 +160,6 @@ function severalPlaces(path: string, text: string, wanted: string, advice: strin
 
 /** Not the one that a text ends with: what follows it is no part of it. */
 const lineEndsWithin = (text: string): number => countLineEnds(text, 0, text.length - 1);
-
-const occurrences = (count: number): string =>
-  count === 1 ? "1 occurrence" : `${count} occurrences`;
 
 function places({ count, lines }: Occurrences): string {
   if (count === 1) return `line ${lines[0]}`;

@@ -1,9 +1,9 @@
 /** How the tools that change files plan: from what they want to a plan that does exactly that. */
-import { lstat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { FileChange, FileState } from "../domain/file-change.ts";
 import type { Planned, ToolContext, ToolResult } from "../domain/tool.ts";
-import { answering, errorCode, ToolFailure } from "./failure.ts";
+import { isThere } from "../lib/paths.ts";
+import { answering, ToolFailure } from "./failure.ts";
 import { applyChanges, readState, unifiedDiff } from "./file-changes.ts";
 
 /** What the result of an edit shows of it, for clients. */
@@ -96,14 +96,4 @@ export async function backup(
   if (before?.kind === "directory")
     throw new ToolFailure(`Nothing changed: the backup ${kept} cannot be written`);
   return { path: kept, before, after: state };
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
-    throw error;
-  }
 }

@@ -1,11 +1,12 @@
 /** The tool that reads a file: text by parts, images as a whole. */
 import { Type as t } from "@sinclair/typebox";
 import { defineTool, type Tool, type ToolContext, type ToolResult } from "../domain/tool.ts";
+import { counted } from "../lib/counted.ts";
 import { type ImageType, sizeOfImage, typeOfImage } from "../lib/image-type.ts";
 import { answering, ToolFailure } from "./failure.ts";
 import { fileParameter, READ_BYTES_MAX, subjectFile } from "./file-content.ts";
+import { namesBeside } from "./names-beside.ts";
 import { readRegularFile } from "./regular-file.ts";
-import { similarNames } from "./similar-names.ts";
 import { isText } from "./text.ts";
 import { type AreaOf, insideWorkspace } from "./workspace.ts";
 
@@ -62,7 +63,7 @@ async function readBytes(path: string): Promise<Uint8Array> {
 async function adviceFor(failure: string, path: string): Promise<string> {
   if (failure.startsWith("Is a directory")) return "; file_list shows what is in it";
   if (!failure.startsWith("File not found")) return "";
-  const names = await similarNames(path);
+  const names = await namesBeside(path);
   return names.length === 0 ? "" : `; similar names there: ${names.join(", ")}`;
 }
 
@@ -102,7 +103,7 @@ function showLines(path: string, bytes: Uint8Array, offset: number, limit: numbe
     lineIsCut ? `line ${end} is cut after ${SHOWN_CHARS_MAX} characters` : "",
     end < Math.min(offset + limit, part.total) ? `continue with offset ${end}` : "",
   ].filter((note) => note !== "");
-  const count = end - offset === 1 ? "1 line" : `${end - offset} lines`;
+  const count = counted(end - offset, "line");
   const header = `✓ Read ${count} from ${path} (lines ${offset + 1}-${end} of ${part.total}):`;
   const footer = notes.length === 0 ? "" : `\n\n[… ${notes.join("; ")} …]`;
   return `${header}\n\n${shown}${footer}`;

@@ -2,25 +2,41 @@
  * Directories that are held open. Between the check of a path and its use a command may put a link in
  * the place of one of its directories; a name that is taken in a held one stays where the check was.
  */
-import { constants } from "node:fs";
-import { open, readlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { closeSync, constants, openSync, readlinkSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { ToolFailure } from "./failure.ts";
 
 export type HeldDirectory = {
-  /** A path that stays in this very directory, whatever becomes of the directory's own path. */
+  /** Leads to this very directory, whatever becomes of its own path, until it is released. */
+  path: string;
+  /** Of what has that name in it. */
   at(name: string): string;
-  release(): Promise<void>;
+  release(): void;
 };
 
 /** Something is no longer what it was a moment ago. */
 export class ChangedMeanwhile extends ToolFailure {}
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+/** Only there the system names what a descriptor holds. */
+const NAMES_DESCRIPTORS = process.platform === "linux";
 
-/** `path`: real, that is without a link in it. Throws the system's error where there is none. */
-export async function holdDirectory(path: string): Promise<HeldDirectory> {
-  return hold(path, path);
+/** `name`: in a directory that is held. Throws as the system does, also for a link. */
+export function holdDirectory(name: string): HeldDirectory {
+  const descriptor = openSync(name, DIRECTORY);
+  const path = NAMES_DESCRIPTORS ? `/proc/self/fd/${descriptor}` : name;
+  return { path, at: (each) => `${path}/${each}`, release: () => closeSync(descriptor) };
+}
+
+/**
+ * `path`: real, that is without a link in it; `name`: where it is opened. Throws ChangedMeanwhile where
+ * that leads somewhere else by now.
+ */
+export function holdResolved(path: string, name = path): HeldDirectory {
+  const held = holdDirectory(name);
+  if (!NAMES_DESCRIPTORS || readlinkSync(held.path) === path) return held;
+  held.release();
+  throw new ChangedMeanwhile(`The directory changed while it was used: ${path}`);
 }
 
 /** Directories that are held for one piece of work, each once. */
@@ -28,18 +44,18 @@ export class HeldDirectories {
   private readonly held = new Map<string, HeldDirectory>();
 
   /** Holds the directory of `path`, and gives a name for `path` in it. */
-  async take(path: string): Promise<string> {
+  take(path: string): string {
     const directory = dirname(path);
     let held = this.held.get(directory);
     if (!held) {
-      held = await hold(this.within(directory), directory);
+      held = holdResolved(directory, this.within(directory));
       this.held.set(directory, held);
     }
     return held.at(basename(path));
   }
 
-  async release(): Promise<void> {
-    for (const held of this.held.values()) await held.release();
+  release(): void {
+    for (const held of this.held.values()) held.release();
     this.held.clear();
   }
 
@@ -47,18 +63,4 @@ export class HeldDirectories {
   private within(directory: string): string {
     return this.held.get(dirname(directory))?.at(basename(directory)) ?? directory;
   }
-}
-
-/** Opens `name`, which must turn out to be the directory at `path`. */
-async function hold(name: string, path: string): Promise<HeldDirectory> {
-  const handle = await open(name, DIRECTORY);
-  const release = () => handle.close();
-  // Only Linux names what a descriptor holds.
-  if (process.platform !== "linux") return { at: (each) => join(path, each), release };
-  const held = `/proc/self/fd/${handle.fd}`;
-  if ((await readlink(held)) !== path) {
-    await release();
-    throw new ChangedMeanwhile(`The directory changed while it was used: ${path}`);
-  }
-  return { at: (each) => `${held}/${each}`, release };
 }

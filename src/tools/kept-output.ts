@@ -5,9 +5,9 @@
 import { appendFile, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { TEXT_CHARS_MAX } from "../lib/captured-text.ts";
+import { errorCode } from "../lib/error-code.ts";
 import type { OutputName } from "../lib/process.ts";
 import { randomHex } from "../lib/random.ts";
-import { errorCode } from "./failure.ts";
 
 const MEGABYTE = 1024 * 1024;
 /** Of one output. Tools that read files refuse larger ones. */

@@ -1,7 +1,7 @@
 /** The agent's own notes: a plan that people see, and a scratchpad that outlives long conversations. */
 import { Type as t } from "@sinclair/typebox";
 import { TODO_STATES, type TodoItem } from "../domain/todo.ts";
-import { defineTool, type Tool, type ToolResult } from "../domain/tool.ts";
+import { defineTool, failedResult, type Tool, type ToolResult } from "../domain/tool.ts";
 
 const TODO_ITEMS_MAX = 100;
 const TODO_CHARS_MAX = 1_000;
@@ -34,7 +34,7 @@ const todo = defineTool({
   }),
   async run({ items }, { session }) {
     const problem = problemIn(items);
-    if (problem !== null) return { ok: false, output: "", error: problem };
+    if (problem !== null) return failedResult(problem);
     session.setTodo(items);
     const lines = items.map(({ content, status }) => `${MARKS[status]} ${content}`);
     return { ok: true, output: ["✓ Plan updated", ...lines].join("\n") };
@@ -97,11 +97,9 @@ const scratchpadGet = defineTool({
 
 function write(text: string, session: { setScratchpad(text: string): void }): ToolResult {
   if (text.length > SCRATCHPAD_CHARS_MAX)
-    return {
-      ok: false,
-      output: "",
-      error: `The scratchpad would have ${text.length} characters, the limit is ${SCRATCHPAD_CHARS_MAX}: shorten it with scratchpad`,
-    };
+    return failedResult(
+      `The scratchpad would have ${text.length} characters, the limit is ${SCRATCHPAD_CHARS_MAX}: shorten it with scratchpad`,
+    );
   session.setScratchpad(text);
   return { ok: true, output: `✓ The scratchpad has ${text.length} characters` };
 }

@@ -19,12 +19,15 @@ export async function applyHunks(
   const lines = text === "" ? [] : text.split(lineEnd);
   let endsWithBreak = lines.at(-1) === "" || text === "";
   if (lines.at(-1) === "") lines.pop();
+  const trimmed = hunks.some(({ anchors }) => anchors.length > 0)
+    ? lines.map((line) => line.trim())
+    : [];
   const result: string[] = [];
   let done = 0;
   for (const hunk of lineEnd === "\r\n" ? hunks.map(withoutCr) : hunks) {
     // Each search may take milliseconds, and others wait.
     await Bun.sleep(0);
-    const start = placeOf(path, lines, hunk, done);
+    const start = placeOf(path, lines, hunk, afterAnchors(path, trimmed, hunk, done));
     for (; done < start; done += 1) result.push(lines[done] ?? "");
     for (const { sign, text } of hunk.lines) if (sign !== "-") result.push(text);
     done += oldLines(hunk).length;
@@ -53,10 +56,9 @@ function breakAtEnd({ lines }: Hunk, before: boolean): boolean {
   return last !== undefined && last === lines.findLast(({ sign }) => sign !== "+") ? before : true;
 }
 
-/** The index of the line where the hunk's old lines begin, `from` or later. */
-function placeOf(path: string, lines: readonly string[], hunk: Hunk, from: number): number {
+/** The index of the line where the hunk's old lines begin, `start` or later. */
+function placeOf(path: string, lines: readonly string[], hunk: Hunk, start: number): number {
   const old = oldLines(hunk);
-  const start = afterAnchors(path, lines, hunk, from);
   if (old.length === 0) return insertionPlace(path, lines, hunk, start);
   const stated = (hunk.oldStart ?? 0) - 1;
   if (stated >= start && isAt(lines, old, stated)) return stated;
@@ -70,10 +72,11 @@ function placeOf(path: string, lines: readonly string[], hunk: Hunk, from: numbe
   throw ambiguous(path, lines, hunk, candidates);
 }
 
-function afterAnchors(path: string, lines: readonly string[], hunk: Hunk, from: number): number {
+/** From the line on that was found last, so that many anchors take no longer than one. */
+function afterAnchors(path: string, trimmed: readonly string[], hunk: Hunk, from: number): number {
   let at = from;
   for (const anchor of hunk.anchors) {
-    const found = lines.findIndex((line, index) => index >= at && line.trim() === anchor);
+    const found = trimmed.indexOf(anchor, at);
     if (found === -1)
       throw new DetailedFailure(
         `Nothing changed: ${hunk.label} of ${path} does not match`,

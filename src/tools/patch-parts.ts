@@ -1,5 +1,6 @@
 /** The parts of a patch, and how its lines are read. */
-import { shown, ToolFailure } from "./failure.ts";
+import { shown } from "../lib/shown.ts";
+import { ToolFailure } from "./failure.ts";
 
 /** `none`: there is nothing at that end. `renamed`: the old path goes; `copied`: it stays. */
 export type FilePatch = {

@@ -4,7 +4,7 @@ import { isAbsolute } from "node:path";
 import type { Tool } from "../domain/tool.ts";
 import type { ProcessGuard } from "../lib/process-guard.ts";
 import type { BackgroundCommands } from "./background-commands.ts";
-import { toolEnvironment } from "./environment.ts";
+import { toolEnvironment, withGuardedGit } from "./environment.ts";
 import { fileTools } from "./files.ts";
 import { noteTools } from "./notes.ts";
 import { searchTools } from "./search.ts";
@@ -31,7 +31,7 @@ export type BuiltInOptions = {
   closed?: readonly string[];
 };
 
-/** Sorted by name, the order in which models get them. */
+/** Sorted by canonical name, the order in which models get them. */
 export function builtInTools(options: BuiltInOptions): Tool[] {
   const { env, guard, background, home, closed, version } = options;
   const area = areaOf({ home, closed });
@@ -40,11 +40,26 @@ export function builtInTools(options: BuiltInOptions): Tool[] {
     ...fileTools(area),
     ...noteTools(),
     ...searchTools({ areaOf: area, guard }),
-    ...terminalTools({ ...terminal, env: toolEnvironment(env) }),
+    ...terminalTools({ ...terminal, env: withGuardedGit(toolEnvironment(env)) }),
     ...webTools({ version, env }),
     subagent,
   ];
-  return tools.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return tools.sort((a, b) => (canonicalName(a.name) < canonicalName(b.name) ? -1 : 1));
+}
+
+/** Of tools whose two names are not the same with hyphens and with underscores. */
+const CANONICAL_NAMES: Record<string, string> = {
+  file_mkdir: "directory",
+  file_rmdir: "directory-remove",
+};
+
+/** The name that agents and people write for the tool that models know under `name`. */
+const canonicalName = (name: string): string => CANONICAL_NAMES[name] ?? name.replaceAll("_", "-");
+
+/** The other way round; a native name stays as it is. */
+export function nativeName(name: string): string {
+  const irregular = Object.entries(CANONICAL_NAMES).find(([, canonical]) => canonical === name);
+  return irregular?.[0] ?? name.replaceAll("-", "_");
 }
 
 function usableShell(shell: string | undefined): string {

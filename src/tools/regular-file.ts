@@ -2,8 +2,9 @@
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { errorCode, ToolFailure } from "./failure.ts";
-import { holdDirectory } from "./held-directory.ts";
+import { errorCode } from "../lib/error-code.ts";
+import { ToolFailure } from "./failure.ts";
+import { type HeldDirectory, holdResolved } from "./held-directory.ts";
 
 /** `mode`: the permission bits. */
 export type RegularFile = { bytes: Uint8Array; mode: number };
@@ -13,11 +14,11 @@ const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | 
 
 /** Throws ToolFailure where there is no regular file or it is larger than `bytesMax`. */
 export async function readRegularFile(path: string, bytesMax: number): Promise<RegularFile> {
-  const directory = await holdDirectory(dirname(path)).catch(refuseMissing(path));
+  const directory = holdDirectoryOf(path);
   try {
     const name = directory.at(basename(path));
     // Before it is opened, since opening a device or a FIFO does something already.
-    requireRegular(await lstat(name).catch(refuseMissing(path)), path);
+    requireRegular(await lstat(name).catch((error) => refuseMissing(path, error)), path);
     const file = await openRegular(name, bytesMax, path);
     if (file.bytes === null)
       throw new ToolFailure(
@@ -25,7 +26,7 @@ export async function readRegularFile(path: string, bytesMax: number): Promise<R
       );
     return { bytes: file.bytes, mode: permissions(file.status) };
   } finally {
-    await directory.release();
+    directory.release();
   }
 }
 
@@ -67,9 +68,15 @@ async function readBytes(file: FileHandle, size: number): Promise<Uint8Array> {
   return bytes.subarray(0, filled);
 }
 
-const refuseMissing =
-  (path: string) =>
-  (error: unknown): never => {
-    if (errorCode(error) === "ENOENT") throw new ToolFailure(`File not found: ${path}`);
-    throw error;
-  };
+function holdDirectoryOf(path: string): HeldDirectory {
+  try {
+    return holdResolved(dirname(path));
+  } catch (error) {
+    return refuseMissing(path, error);
+  }
+}
+
+function refuseMissing(path: string, error: unknown): never {
+  if (errorCode(error) === "ENOENT") throw new ToolFailure(`File not found: ${path}`);
+  throw error;
+}

@@ -14,8 +14,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { FileState } from "../domain/file-change.ts";
+import { errorCode } from "../lib/error-code.ts";
 import { randomHex } from "../lib/random.ts";
-import { errorCode, ToolFailure } from "./failure.ts";
+import { ToolFailure } from "./failure.ts";
 
 /** Something stands there that was not there when the changes were worked out. */
 export class Overtaken extends Error {}

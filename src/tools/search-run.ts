@@ -1,9 +1,9 @@
 /** Has a job done by a process of its own, within a time that holds whatever is searched for. */
 import { join } from "node:path";
-import type { ToolResult } from "../domain/tool.ts";
+import { failedResult, type ToolResult } from "../domain/tool.ts";
 import { runProcess } from "../lib/process.ts";
 import type { ProcessGuard } from "../lib/process-guard.ts";
-import { CANCELLED_TEXT, ToolFailure } from "./failure.ts";
+import { CANCELLED, ToolFailure } from "./failure.ts";
 import { type Answer, JOB_VARIABLE, type Job, SEARCH_ARGUMENT } from "./search/job.ts";
 
 /** Then the process is ended: it hangs in one match. */
@@ -11,6 +11,8 @@ const TIMEOUT_MS = 5_000;
 /** Of that time: what was found until then is the answer. */
 const SEARCH_PART = 0.8;
 const QUOTED_CHARS_MAX = 500;
+/** The system takes no more in one variable. */
+const JOB_BYTES_MAX = 128 * 1024 - 256;
 
 /** The executable itself, or the file beside this one where the engine runs from its sources. */
 const COMMAND = Bun.isStandaloneExecutable
@@ -24,13 +26,16 @@ export async function runJob(
   signal: AbortSignal,
 ): Promise<ToolResult> {
   const deadline = Date.now() + timeoutMs * SEARCH_PART;
+  const text = JSON.stringify({ ...job, deadline });
+  if (Buffer.byteLength(text) > JOB_BYTES_MAX)
+    throw new ToolFailure("Too much to search for: make the pattern shorter, or the rules fewer");
   let answered = "";
   const result = await runProcess(
     {
       command: COMMAND,
       // Away from the workspace, whose settings the runtime would read.
       cwd: "/",
-      env: { [JOB_VARIABLE]: JSON.stringify({ ...job, deadline }) },
+      env: { [JOB_VARIABLE]: text },
       timeoutMs,
       guard,
       onOutput: () => {},
@@ -40,8 +45,7 @@ export async function runJob(
     },
     signal,
   );
-  if (result.cancelled)
-    return { ok: false, output: "", error: CANCELLED_TEXT, metadata: { cancelled: true } };
+  if (result.cancelled) return CANCELLED;
   if (result.timedOut)
     throw new ToolFailure(
       `The search was ended after ${timeoutMs / 1000} s. If the pattern has nested or repeated ` +
@@ -55,4 +59,4 @@ export async function runJob(
 const asResult = (answer: Answer): ToolResult =>
   answer.ok
     ? { ok: true, output: answer.text, metadata: answer.metadata }
-    : { ok: false, output: "", error: answer.error };
+    : failedResult(answer.error);

@@ -3,8 +3,9 @@ import { realpath } from "node:fs/promises";
 import { dirname, relative } from "node:path";
 import { Type as t } from "@sinclair/typebox";
 import { defineTool, type Tool, type ToolContext } from "../domain/tool.ts";
+import { errorCode } from "../lib/error-code.ts";
 import type { ProcessGuard } from "../lib/process-guard.ts";
-import { answering, errorCode, ToolFailure } from "./failure.ts";
+import { answering, ToolFailure } from "./failure.ts";
 import {
   CONTEXT_LINES_MAX,
   type FileGrepJob,
@@ -199,12 +200,17 @@ function within(name: string, value: number, least: number, most: number): numbe
 async function placeOf(
   areaOf: AreaOf,
   asked = ".",
-  { workspace, session }: ToolContext,
+  { workspace, closedPaths, session }: ToolContext,
 ): Promise<Omit<Place, "deadline">> {
   const area = areaOf(workspace, [session.outputs]);
   const root = await insideWorkspace(area, asked);
   const closed = await Promise.all([...area.closed, ...SYSTEM_DIRECTORIES].map(realOrNull));
-  const place = { root, asked, closed: closed.filter((path) => path !== null) };
+  const place = {
+    root,
+    asked,
+    closed: closed.filter((path) => path !== null),
+    ruledOut: { patterns: closedPaths, workspace, home: area.home },
+  };
   if (!relative(workspace, root).startsWith("..")) return { ...place, base: workspace, prefix: "" };
   // One of the session's own files.
   const base = dirname(root);

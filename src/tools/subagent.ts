@@ -1,6 +1,6 @@
 /** Hands a task to a child session, which works in the same workspace with a context of its own. */
 import { Type as t } from "@sinclair/typebox";
-import { defineTool } from "../domain/tool.ts";
+import { defineTool, failedResult } from "../domain/tool.ts";
 
 /** Children of children at most; the deepest are not offered the tool. */
 export const SUBAGENT_DEPTH_MAX = 2;
@@ -20,8 +20,7 @@ export const subagent = defineTool({
     prompt: t.String({ description: "The whole task: context, goal, and what to answer" }),
   }),
   async run({ task, prompt }, context) {
-    if (prompt.trim() === "")
-      return { ok: false, output: "", error: "Parameter 'prompt' must not be empty" };
+    if (prompt.trim() === "") return failedResult("Parameter 'prompt' must not be empty");
     if (prompt.length > PROMPT_CHARS_MAX)
       return {
         ok: false,

@@ -1,7 +1,9 @@
 /** What the terminal tools are asked, checked: the command, its time, its directory. */
 import { stat } from "node:fs/promises";
 import { Type as t } from "@sinclair/typebox";
-import { errorCode, shown, ToolFailure } from "./failure.ts";
+import { errorCode } from "../lib/error-code.ts";
+import { shown } from "../lib/shown.ts";
+import { ToolFailure } from "./failure.ts";
 import { type Area, insideWorkspace } from "./workspace.ts";
 
 const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };

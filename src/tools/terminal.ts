@@ -1,11 +1,12 @@
 /** The terminal: one shell command to its end, or started in the background and followed by its name. */
 import { EngineError } from "../domain/errors.ts";
 import { defineTool, type Tool, type ToolContext, type ToolResult } from "../domain/tool.ts";
+import { errorCode } from "../lib/error-code.ts";
 import { type OutputName, runProcess } from "../lib/process.ts";
 import type { ProcessGuard } from "../lib/process-guard.ts";
 import type { BackgroundCommands } from "./background-commands.ts";
 import { reportStart, terminalKill, terminalOutput, terminalStatus } from "./background-tools.ts";
-import { answering, errorCode, ToolFailure } from "./failure.ts";
+import { answering, ToolFailure } from "./failure.ts";
 import { OutputFile } from "./kept-output.ts";
 import {
   directoryInside,

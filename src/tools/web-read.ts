@@ -1,9 +1,9 @@
 /** Reads one page of the web for a tool. Loaded when it is first needed: what it needs takes long to load. */
 import type { ToolResult } from "../domain/tool.ts";
 import { isOwnNetwork, isPublicAddress } from "../lib/ip-address.ts";
-import { CANCELLED_TEXT, ToolFailure } from "./failure.ts";
+import { CANCELLED, ToolFailure } from "./failure.ts";
 import { type Resolve, systemResolve } from "./web/addresses.ts";
-import { NotReached, WebFailure } from "./web/failure.ts";
+import { NotReached } from "./web/failure.ts";
 import { htmlText } from "./web/html-text.ts";
 import { fetchPage, type Network, type Page } from "./web/page.ts";
 import type { RequestLimits } from "./web/request.ts";
@@ -62,17 +62,9 @@ export async function readPage(
     const failure = late.aborted
       ? new NotReached(tooLong(limits.totalMs), { cause: error })
       : error;
-    throw failure instanceof WebFailure ? told(failure, hasProxy(options.env)) : failure;
+    throw failure instanceof NotReached && hasProxy(options.env) ? withoutProxy(failure) : failure;
   }
 }
-
-/** What whoever cancelled the call gets. */
-const CANCELLED: ToolResult = {
-  ok: false,
-  output: "",
-  error: CANCELLED_TEXT,
-  metadata: { cancelled: true },
-};
 
 /** A proxy looks names up by itself, and so where it connects to cannot be checked. */
 const hasProxy = (env: WebOptions["env"]): boolean =>
@@ -82,11 +74,10 @@ const hasProxy = (env: WebOptions["env"]): boolean =>
 
 const tooLong = (ms: number): string => `The page was not there within ${ms / 1000} s`;
 
-function told(failure: WebFailure, proxied: boolean): ToolFailure {
-  const note = " (web_fetch connects directly, never through the proxy)";
-  const hint = proxied && failure instanceof NotReached ? note : "";
-  return new ToolFailure(failure.message + hint, { cause: failure });
-}
+const withoutProxy = (failure: NotReached): ToolFailure =>
+  new ToolFailure(`${failure.message} (web_fetch connects directly, never through the proxy)`, {
+    cause: failure,
+  });
 
 /** Neither this machine nor one beside it, by whatever address. */
 const isElsewhere = (address: string): boolean =>

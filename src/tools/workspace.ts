@@ -2,9 +2,12 @@
  * Where tools may go: paths are resolved to the end, symlinks included, and refused where they leave the
  * workspace. A path that passed is real; opening it safely is up to `regular-file.ts`.
  */
-import { lstat, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { errorCode, shown, ToolFailure } from "./failure.ts";
+import { errorCode } from "../lib/error-code.ts";
+import { expandHome, isThere, isWithin } from "../lib/paths.ts";
+import { shown } from "../lib/shown.ts";
+import { ToolFailure } from "./failure.ts";
 import { readRegularFile } from "./regular-file.ts";
 
 export type Area = {
@@ -94,11 +97,6 @@ function refuseFolders(area: Area, real: string, path: string): void {
   if (folder) throw new ToolFailure(`Files of ${folder} are not written to: ${shown(path)}`);
 }
 
-function expandHome(path: string, home: string): string {
-  if (path === "~") return home;
-  return path.startsWith("~/") ? join(home, path.slice(2)) : path;
-}
-
 /** Resolves the part that exists. A link to nothing is refused: what it points to could be created through it. */
 async function realPath(path: string): Promise<string> {
   try {
@@ -108,16 +106,6 @@ async function realPath(path: string): Promise<string> {
     if (await isThere(path))
       throw new ToolFailure(`A symbolic link to nothing: ${shown(path)}`, { cause: error });
     return join(await realPath(dirname(path)), basename(path));
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
-    throw error;
   }
 }
 
@@ -139,6 +127,3 @@ async function isClosed({ closed }: Area, real: string): Promise<boolean> {
   }
   return false;
 }
-
-const isWithin = (directory: string, path: string): boolean =>
-  path === directory || path.startsWith(directory.endsWith("/") ? directory : `${directory}/`);

@@ -524,6 +524,8 @@ describe("permissions", () => {
       pending: [],
       pending_details: [],
       stats: { total_checks: 0, auto_approved: 0, user_approved: 0, denied: 0, blocked: 0 },
+      approvals: [],
+      project_approvals: [],
     });
     const message = await e.call("POST", `/sessions/${id}/message`, { content: "run `echo hi`" });
     const seen = await readUntil(message, "permission_request");

@@ -243,7 +243,7 @@ test("a path is allowed only where everything leads there", () => {
   );
 });
 
-test("hosts", () => {
+test("a host is denied with all below it, in fetches and in commands", () => {
   const rules = globally(
     { action: "deny", host: "*.Evil.example" },
     { action: "allow", host: "*" },

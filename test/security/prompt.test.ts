@@ -36,6 +36,10 @@ async function shownFor(input: Record<string, unknown>): Promise<string> {
     input,
     risk_level: "medium",
     risk_reason: "",
+    parts: [],
+    suggested_scopes: [],
+    diff: null,
+    subagent: null,
     session_id: "s",
     ts: 0,
   } as unknown as EngineEvent);

@@ -157,18 +157,21 @@ test("a mode that changes during a turn counts for the next tool, not for the op
   expect((await permissions(id)).approval_mode).toBe(4);
 });
 
-test("counts add up over asked, unasked, approved and denied calls", async () => {
+test("counts add up over unasked, approved, denied and blocked calls, and calls of nothing do not count", async () => {
+  await e.json("PUT", "/permissions/rules", { rules: [{ action: "deny", command: "echo" }] });
   const id = await fakeSession(e, fake, { approval_mode: "default" });
   const danger = run("rm -rf no-such-thing");
-  fake.reply({ steps: [run("true"), danger, danger, run("true")] }, "done");
+  const unknown = { call: "no_such_tool" };
+  fake.reply({ steps: [run("true"), danger, danger, run("echo"), unknown, run("true")] }, "done");
   await sendAnswering(e, id, "go", ["approve", "deny"]);
+  await e.json("PUT", "/permissions/rules", { rules: [] });
   const { stats } = await permissions(id);
   expect(stats).toEqual({
-    total_checks: 4,
+    total_checks: 5,
     auto_approved: 2,
     user_approved: 1,
     denied: 1,
-    blocked: 0,
+    blocked: 1,
   });
 });
 

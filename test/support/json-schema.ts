@@ -1,5 +1,5 @@
 /** Checks values against the part of JSON schema that the engine's document uses; throws at any other. */
-import { isObject } from "../../src/config/config-file.ts";
+import { isObject } from "../../src/lib/json-object.ts";
 
 export type Schema = { [keyword: string]: unknown };
 

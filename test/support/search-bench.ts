@@ -51,7 +51,15 @@ export function searchBench(
       const { workspace } = fixture;
       const place = { root: join(workspace, path), asked: path, base: workspace, prefix: "" };
       const deadline = Number.POSITIVE_INFINITY;
-      const answer = grep({ ...FILES_WITH_A_HIT, ...place, closed: [], deadline, ...job });
+      const ruledOut = { patterns: [], workspace, home: fixture.home };
+      const answer = grep({
+        ...FILES_WITH_A_HIT,
+        ...place,
+        closed: [],
+        ruledOut,
+        deadline,
+        ...job,
+      });
       if (!answer.ok) throw new Error(answer.error);
       return answer.text.split("\n").slice(0, -1).filter(Boolean);
     },

@@ -44,6 +44,7 @@ export function toolFixture(): ToolFixture {
   const context = (more: Partial<ToolContext> = {}): ToolContext => ({
     callId: "call_1" as ToolCallId,
     workspace,
+    closedPaths: [],
     signal: new AbortController().signal,
     progress: (chunk) => void shown.push(chunk),
     sees: false,

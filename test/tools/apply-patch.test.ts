@@ -272,7 +272,7 @@ copy to copy
     expect(statSync(at("moved")).ino).toBe(inode);
   });
 
-  test("an envelope of several files", async () => {
+  test("an envelope changes several files at once", async () => {
     put("a", "x\n");
     put("b", "y\n");
     put("c", "z\n");
@@ -302,7 +302,7 @@ copy to copy
     expect([statSync(at("f")).mode & 0o777, textAt("f")]).toEqual([0o755, "x\n"]);
   });
 
-  test("names that git quotes", async () => {
+  test("names that git quotes are understood", async () => {
     put("grüße\t1", "x\n");
     const name = "gr\\303\\274\\303\\237e\\t1";
     const result = await patch(`--- "a/${name}"\n+++ "b/${name}"\n@@ -1 +1 @@\n-x\n+y\n`);
@@ -505,7 +505,7 @@ describe("apply_patch changes nothing and says why", () => {
     ]);
   });
 
-  test("files that are not text", async () => {
+  test("files that are not text are refused", async () => {
     put("bin", "a\0b\n");
     mkdirSync(at("d"));
     expect((await patch("--- a/bin\n+++ b/bin\n@@ -1 +1 @@\n-a\n+x\n")).error).toStartWith(

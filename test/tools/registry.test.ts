@@ -3,7 +3,7 @@ import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { ProcessGuard } from "../../src/lib/process-guard.ts";
 import { BackgroundCommands } from "../../src/tools/background-commands.ts";
-import { builtInTools, cleanToolName } from "../../src/tools/registry.ts";
+import { builtInTools, cleanToolName, nativeName } from "../../src/tools/registry.ts";
 import { toolFixture } from "../support/tool-fixture.ts";
 
 const guard = new ProcessGuard();
@@ -20,6 +20,8 @@ test("the built-in tools are sorted by name and say what they are", () => {
   const tools = toolsWith({ HOME: "/nowhere" });
   expect(tools.map(({ name, type, risk }) => [name, type, risk])).toEqual([
     ["apply_patch", "apply_patch", "medium"],
+    ["file_mkdir", "file_mkdir", "low"],
+    ["file_rmdir", "file_rmdir", "medium"],
     ["file_append", "file_append", "low"],
     ["file_copy", "file_copy", "low"],
     ["file_copy_overwrite", "file_copy_overwrite", "medium"],
@@ -31,10 +33,8 @@ test("the built-in tools are sorted by name and say what they are", () => {
     ["file_insert_after", "file_insert_after", "medium"],
     ["file_insert_before", "file_insert_before", "medium"],
     ["file_list", "file_list", "low"],
-    ["file_mkdir", "file_mkdir", "low"],
     ["file_move", "file_move", "medium"],
     ["file_read", "file_read", "low"],
-    ["file_rmdir", "file_rmdir", "medium"],
     ["glob", "search", "low"],
     ["grep", "search", "low"],
     ["scratchpad", "scratchpad", "low"],
@@ -101,6 +101,12 @@ test("no tool reaches what is closed to all", async () => {
   expect((await fixture.run(tools, "terminal", { command: "ls", cwd: "data" })).error).toBe(
     "Access is not allowed: data",
   );
+});
+
+test("a tool's canonical name leads to the one that models know", () => {
+  expect(
+    ["file-read", "directory", "directory-remove", "file_edit", "grep"].map(nativeName),
+  ).toEqual(["file_read", "file_mkdir", "file_rmdir", "file_edit", "grep"]);
 });
 
 test("a tool name is taken out of the tags around it", () => {

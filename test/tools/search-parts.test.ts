@@ -2,12 +2,12 @@
 import { expect, test } from "bun:test";
 import { renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { compileWildcard } from "../../src/lib/wildcard.ts";
+import { holdDirectory, holdResolved } from "../../src/tools/held-directory.ts";
 import { grep } from "../../src/tools/search/grep.ts";
-import { holdDirectory, holdResolved } from "../../src/tools/search/held-directory.ts";
 import { compilePattern } from "../../src/tools/search/pattern.ts";
 import { newTally } from "../../src/tools/search/tally.ts";
 import { openTree, walkFiles } from "../../src/tools/search/tree.ts";
-import { compileWildcard } from "../../src/tools/search/wildcard.ts";
 import { searchBench } from "../support/search-bench.ts";
 
 const PLAIN = { literal: false, caseInsensitive: false, multiline: false };
@@ -53,6 +53,7 @@ const placeIn = (workspace: string, deadline: number) => ({
   asked: ".",
   prefix: "",
   closed: [],
+  ruledOut: { patterns: [], workspace, home: "/nowhere" },
   deadline,
 });
 

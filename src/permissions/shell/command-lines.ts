@@ -88,15 +88,20 @@ function addCommand(
   const { text } = walk;
   const parts: Parts = { words: [], sets: [], redirections: [], nested: [] };
   if (body) readBody(text, body, parts);
-  for (const redirect of redirects) readRedirect(text, redirect, parts);
+  let end = body?.end ?? 0;
+  for (const redirect of redirects) {
+    if (body && lostDash(text, redirect, end) > 0) parts.words.push(literalWord("-"));
+    readRedirect(text, redirect, parts);
+    end = redirect.end;
+  }
   const inner = body ? [...body.children.filter(({ type }) => type.endsWith("_redirect"))] : [];
   const input = inputOf(text, [...inner, ...redirects], around.input);
   const streams: Found[] = [];
   const { nested, ...own } = parts;
   const first = body ?? redirects[0];
   if (own.words.length + own.sets.length + own.redirections.length > 0 && first) {
-    const end = redirects.findLast(({ type }) => type !== "heredoc_redirect")?.end ?? first.end;
-    const source = text.slice(first.start, Math.max(end, first.end));
+    const last = redirects.findLast(({ type }) => type !== "heredoc_redirect")?.end ?? first.end;
+    const source = text.slice(first.start, Math.max(last, first.end));
     const command: CommandLine = { ...around, ...own, source, input, within: false };
     walk.found.push({ kind: "command", command, streams });
   }
@@ -179,7 +184,6 @@ function readRedirect(text: string, node: SyntaxNode, parts: Parts): void {
     return;
   }
   parts.redirections.push({ writes: false, target: unknownWord("") });
-  if (lostDash(text, node) > 0) parts.words.push(literalWord("-"));
   for (const child of node.children) {
     if (child.type === "file_redirect") readRedirect(text, child, parts);
     else if (child.type === "herestring_redirect" || child.type === "heredoc_body")

@@ -49,6 +49,10 @@ function doubtOfNode(text: string, { node, inString, inExpansion }: Place): stri
   switch (node.type) {
     case "comment":
       return startsWord(text, node.start) ? null : "has a '#' that may not begin a comment";
+    case "file_descriptor":
+      return /^\d+$/.test(source) && startsWord(text, node.start)
+        ? null
+        : "has a word that ends in a redirection";
     case "raw_string":
       return inString ? "has quotes in quotes" : null;
     case "ansi_c_string":
@@ -189,8 +193,10 @@ function doubtOfGaps(text: string, { node, inExpansion }: Place): string | null 
   for (const [index, child] of node.children.entries()) {
     const before = node.children[index - 1];
     if (!before) continue;
-    const gap = text.slice(before.end, child.start - lostDash(text, child));
+    const gap = text.slice(before.end, child.start - lostDash(text, child, before.end));
     if (!BLANK.test(gap)) return "has unusual blanks";
+    if (gap === "" && !mayTouch(node, before, child))
+      return "has words without a blank between them";
     const isJoined = /^(?:\\\n)+$/.test(gap) && !OPERATORS.has(before.type);
     if (isJoined) return "has a broken word";
     if (gap !== "" && (GAPLESS.has(node.type) || before.type === "file_descriptor"))
@@ -208,11 +214,22 @@ function doubtOfGaps(text: string, { node, inExpansion }: Place): string | null 
   return null;
 }
 
-/** The grammar loses the `-` of `cat - <<EOF`. How long it is, with the blanks after it. */
-export function lostDash(text: string, node: SyntaxNode): number {
+/** The grammar loses the `-` of `cat - <<EOF`. How long it is after `from`, with the blanks that follow. */
+export function lostDash(text: string, node: SyntaxNode, from: number): number {
   if (node.type !== "heredoc_redirect") return 0;
+  const dash = /^([ \t]+)-[ \t]*$/.exec(text.slice(from, Math.min(node.start, from + 20)));
+  return dash && from + dash[0].length === node.start ? dash[0].length - (dash[1] ?? "").length : 0;
+}
+
+/** After `export`, `[` and the like there is a blank, or it is another word. */
+function mayTouch({ type }: SyntaxNode, before: SyntaxNode, child: SyntaxNode): boolean {
+  if (type === "test_command") return false;
+  if (type === "negated_command") return before.type !== "!";
+  if (type === "compound_statement") return before.type !== "{";
+  const isOfWords = /^(?:declaration|unset)_command$/.test(type);
+  if (isOfWords || before.type === "variable_assignment") return !WORD_TYPES.has(child.type);
   return (
-    /(?<=[ \t])-[ \t]*$/.exec(text.slice(Math.max(0, node.start - 20), node.start))?.[0].length ?? 0
+    !/^[a-z]+$/.test(before.type) || WORD_TYPES.has(before.type) || !WORD_TYPES.has(child.type)
   );
 }
 

@@ -14,7 +14,7 @@ const DEPTH_MAX = 400;
 /** The parser's time grows with their square, and nothing ends it in between. */
 const PIPES_MAX = 1_500;
 /** A usual command takes a few hundredths of it; some broken texts would take minutes. */
-const PARSING_MS_MAX = 200;
+const PARSING_MS_MAX = 100;
 
 // The typings want every option of the runtime; it has a default for all of the others.
 type RuntimeOptions = NonNullable<Parameters<typeof Parser.init>[0]>;

@@ -1,6 +1,7 @@
 /** Questions about files by the number: how many of a kind, the largest, how many lines. */
+import { counted } from "../../lib/counted.ts";
 import { listFiles, selectFiles } from "./shell.ts";
-import { block, code, plural } from "./speech.ts";
+import { block, code } from "./speech.ts";
 import { type Step, type ToolAnswer, toolStep } from "./steps.ts";
 import { listMatching } from "./tool-steps.ts";
 import { masked, placeIn } from "./words.ts";
@@ -122,7 +123,7 @@ function reportOf({ kind, place, measure, asks }: Question, { text, failed }: To
   const patterns = kind.label === "" ? "" : ` (${kind.patterns.join(", ")})`;
   const files = count === "1" ? filesOf(kind).slice(0, -1) : filesOf(kind);
   let said = `There ${count === "1" ? "is" : "are"} ${count} ${files}${patterns} ${whereIs(place)}`;
-  if (asks.total) said += ` with ${plural(Number(total), "line")} altogether`;
+  if (asks.total) said += ` with ${counted(Number(total), "line")} altogether`;
   if (most !== undefined && (asks.most || !asks.least))
     said += `. The ${measure === "bytes" ? "largest" : "longest"} is ${code(largest)}: ${amount(most, measure)}`;
   if (least !== undefined && asks.least)
@@ -133,7 +134,7 @@ function reportOf({ kind, place, measure, asks }: Question, { text, failed }: To
 }
 
 function amount(size: string, measure: Question["measure"]): string {
-  if (measure === "lines") return plural(Number(size), "line");
+  if (measure === "lines") return counted(Number(size), "line");
   const kib = Number(size) / 1024;
-  return kib < 1 ? plural(Number(size), "byte") : `${size} bytes (${kib.toFixed(1)} KiB)`;
+  return kib < 1 ? counted(Number(size), "byte") : `${size} bytes (${kib.toFixed(1)} KiB)`;
 }

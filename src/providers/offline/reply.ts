@@ -1,7 +1,8 @@
 /** From the state of a turn to the pieces of the next reply. */
+import { counted } from "../../lib/counted.ts";
 import { planFor } from "./plan.ts";
 import { RULES } from "./rules.ts";
-import { brief, code, FIRST_REPLY_NOTE, introduction, notUnderstood, plural } from "./speech.ts";
+import { brief, code, FIRST_REPLY_NOTE, introduction, notUnderstood } from "./speech.ts";
 import type { Fault, PlannedCall, Step, ToolAnswer, ToolStep } from "./steps.ts";
 
 export type Piece =
@@ -86,13 +87,13 @@ function openingRemarks({ before, files, imageTypes }: Turn): Piece[] {
   if (imageTypes.length > 0)
     remarks.push(
       text(
-        `You sent ${plural(imageTypes.length, "image")} (${imageTypes.join(", ")}). I cannot see images.`,
+        `You sent ${counted(imageTypes.length, "image")} (${imageTypes.join(", ")}). I cannot see images.`,
       ),
     );
   if (files.length > 0)
     remarks.push(
       text(
-        `You sent ${plural(files.length, "file")} (${brief(files.join(", "))}). I take no requests from files.`,
+        `You sent ${counted(files.length, "file")} (${brief(files.join(", "))}). I take no requests from files.`,
       ),
     );
   return remarks;
@@ -120,7 +121,7 @@ const isDenial = ({ text: answer, failed }: ToolAnswer): boolean =>
   );
 
 const leftOut = (steps: number): Piece[] =>
-  steps === 0 ? [] : [text(`I stop here and leave out ${plural(steps, "more step")}.`)];
+  steps === 0 ? [] : [text(`I stop here and leave out ${counted(steps, "more step")}.`)];
 
 function piecesOf(step: Step, tools: ReadonlySet<string>): Piece[] {
   switch (step.kind) {
@@ -147,7 +148,7 @@ function piecesOf(step: Step, tools: ReadonlySet<string>): Piece[] {
     case "fail_at_first":
       return [
         { kind: "failure_at_first", fault: step.fault, times: step.times },
-        text(`I failed ${plural(step.times, "time")} first, as you asked.`),
+        text(`I failed ${counted(step.times, "time")} first, as you asked.`),
       ];
     default:
       return step satisfies never;

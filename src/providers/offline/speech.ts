@@ -1,4 +1,5 @@
 /** What the offline model says of itself, and how it shows what tools answered. */
+import { counted } from "../../lib/counted.ts";
 
 const SHOWN_LINES_MAX = 40;
 const SHOWN_CHARS_MAX = 4000;
@@ -49,7 +50,7 @@ export function block(text: string): string {
   if (shown.length === 0) shown.push(`${text.slice(0, SHOWN_CHARS_MAX)}…`);
   const left = lines.length - shown.length;
   const fence = longestFence(shown);
-  const note = left > 0 ? `\n(${plural(left, "more line")} left out)` : "";
+  const note = left > 0 ? `\n(${counted(left, "more line")} left out)` : "";
   return `${fence}\n${shown.join("\n")}\n${fence}${note}`;
 }
 
@@ -57,9 +58,6 @@ function longestFence(lines: readonly string[]): string {
   const runs = lines.flatMap((line) => line.match(/^\s*`{3,}/) ?? []);
   return "`".repeat(Math.max(3, ...runs.map((run) => run.trim().length + 1)));
 }
-
-export const plural = (count: number, noun: string): string =>
-  `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 const VOCABULARY = "the quick brown fox jumps over the lazy dog and runs back to its den".split(
   " ",

@@ -1,6 +1,7 @@
 /** Steps that tools do: what they are called with, and what is made of their answers. */
+import { counted } from "../../lib/counted.ts";
 import { listFiles, quote, selectFiles } from "./shell.ts";
-import { block, code, plural } from "./speech.ts";
+import { block, code } from "./speech.ts";
 import { type PlannedCall, type ToolAnswer, type ToolStep, toolStep } from "./steps.ts";
 
 const NAMES_MAX = 200;
@@ -80,7 +81,7 @@ export const plan = (steps: readonly string[]): ToolStep =>
     report: ({ text, failed }) =>
       failed
         ? `I could not keep the plan: ${text}`
-        : `The plan has ${plural(steps.length, "step")}.`,
+        : `The plan has ${counted(steps.length, "step")}.`,
   });
 
 const TASK_CHARS_MAX = 60;

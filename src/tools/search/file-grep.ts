@@ -1,18 +1,20 @@
 /** The lines of one file that match a pattern. */
 
+import { counted } from "../../lib/counted.ts";
+import { shown } from "../../lib/shown.ts";
+import { ToolFailure } from "../failure.ts";
 import { createTextReader } from "./file-text.ts";
 import { COSTLY_ADVICE, COSTLY_LINES_MAX } from "./grep.ts";
 import { type Answer, FILE_BYTES_MAX, type FileGrepJob, type Place } from "./job.ts";
 import { findMatches, type Match } from "./match.ts";
 import { compilePattern } from "./pattern.ts";
-import { SearchProblem, shown } from "./problem.ts";
 import { showLines } from "./shown-lines.ts";
-import { counted, newTally } from "./tally.ts";
+import { newTally } from "./tally.ts";
 import { openTree, walkFiles } from "./tree.ts";
 
 const MATCHES_MAX = 50;
 
-/** Throws SearchProblem with what is wrong with the job. */
+/** Throws ToolFailure with what is wrong with the job. */
 export function fileGrep(job: Place & FileGrepJob): Answer {
   const pattern = compilePattern(job.pattern, { ...job, literal: false, multiline: false });
   const text = textOf(job);
@@ -31,7 +33,7 @@ export function fileGrep(job: Place & FileGrepJob): Answer {
     if (costly.length >= COSTLY_LINES_MAX) break;
   }
   const undecided = `undecided in line ${costly.join(", ")}: ${COSTLY_ADVICE}`;
-  if (count === 0 && costly.length > 0) throw new SearchProblem(`Nothing found, but ${undecided}`);
+  if (count === 0 && costly.length > 0) throw new ToolFailure(`Nothing found, but ${undecided}`);
   const lines: string[] = [];
   for (const line of showLines(text, first, { before: 0, after: 0 }))
     if (line.kind !== "gap") lines.push(`${line.line}: ${line.text}`);
@@ -57,17 +59,17 @@ function textOf(job: Place & FileGrepJob): string {
   const tally = newTally();
   const tree = openTree(job, { tally, ignored: true, hidden: () => true });
   if (tree.root.kind === "directory")
-    throw new SearchProblem(`Is a directory: ${shown(job.asked)}; use grep to search a directory`);
+    throw new ToolFailure(`Is a directory: ${shown(job.asked)}; use grep to search a directory`);
   const readText = createTextReader(tally);
   for (const file of walkFiles(tree)) {
     const text = readText(file);
     if (text !== null) return text;
     if (tally.tooLarge > 0)
-      throw new SearchProblem(
+      throw new ToolFailure(
         `File too large: ${shown(job.asked)}, the limit is ${FILE_BYTES_MAX} bytes`,
       );
-    if (tally.binary > 0) throw new SearchProblem(`Cannot search binary file: ${shown(job.asked)}`);
-    throw new SearchProblem(`Cannot read the file: ${shown(job.asked)}`);
+    if (tally.binary > 0) throw new ToolFailure(`Cannot search binary file: ${shown(job.asked)}`);
+    throw new ToolFailure(`Cannot read the file: ${shown(job.asked)}`);
   }
-  throw new SearchProblem(`Not a regular file: ${shown(job.asked)}`);
+  throw new ToolFailure(`Not a regular file: ${shown(job.asked)}`);
 }

@@ -1,6 +1,6 @@
 /** The text of a file that is searched. */
 
-import { readFileWithin } from "./held-directory.ts";
+import { readFileWithin } from "./held-files.ts";
 import { FILE_BYTES_MAX } from "./job.ts";
 import type { Tally } from "./tally.ts";
 import type { Entry } from "./tree.ts";

@@ -1,11 +1,12 @@
 /** Finds files by their paths, newest first. */
 import { lstatSync } from "node:fs";
+import { counted } from "../../lib/counted.ts";
 import { matchesGlob, requireGlob } from "./grep.ts";
 import { type Answer, GLOB_PATHS_MAX, type GlobJob, OUTPUT_CHARS_MAX, type Place } from "./job.ts";
-import { counted, leftOut, newTally, warnings } from "./tally.ts";
+import { leftOut, newTally, warnings } from "./tally.ts";
 import { openTree, shownPath, walkFiles } from "./tree.ts";
 
-/** Throws SearchProblem with what is wrong with the job. */
+/** Throws ToolFailure with what is wrong with the job. */
 export function globFiles(job: Place & GlobJob): Answer {
   const glob = requireGlob(withinBase(job.pattern, job.base));
   const tally = newTally();
@@ -21,7 +22,7 @@ export function globFiles(job: Place & GlobJob): Answer {
   // The walk is in the order of names, which stays among files of one age.
   found.sort((a, b) => b.changedAt - a.changedAt);
   const shown = fitting(found.map(({ path }) => path));
-  const missed = leftOut({ ...tally, tooLarge: 0, unreadable: 0 });
+  const missed = leftOut(tally);
   const more = found.length - shown.length;
   const notes = [
     found.length === 0
@@ -40,7 +41,7 @@ export function globFiles(job: Place & GlobJob): Answer {
 }
 
 /** Models write absolute patterns, too. */
-export const withinBase = (glob: string, base: string): string =>
+const withinBase = (glob: string, base: string): string =>
   glob.startsWith(`${base}/`) ? glob.slice(base.length) : glob;
 
 function fitting(paths: readonly string[]): string[] {

@@ -1,14 +1,15 @@
 /** Searches the files of a tree, or one file, for a pattern. */
 
+import { counted } from "../../lib/counted.ts";
+import { type Glob, parseGlob } from "../../lib/path-pattern.ts";
+import { ToolFailure } from "../failure.ts";
 import { createTextReader } from "./file-text.ts";
 import { globsOfType, TYPE_NAMES } from "./file-types.ts";
 import { type Answer, type GrepJob, OUTPUT_CHARS_MAX, type Place } from "./job.ts";
 import { findMatches, type Match } from "./match.ts";
-import { type Glob, parseGlob } from "./path-pattern.ts";
 import { compilePattern } from "./pattern.ts";
-import { SearchProblem } from "./problem.ts";
 import { type ShownLine, showLines } from "./shown-lines.ts";
-import { counted, leftOut, newTally, type Tally, warnings } from "./tally.ts";
+import { leftOut, newTally, type Tally, warnings } from "./tally.ts";
 import { type Entry, openTree, shownPath, type Tree, walkFiles } from "./tree.ts";
 
 /** A pattern that could not be decided in so many lines is not tried on more. */
@@ -32,7 +33,7 @@ type Found = {
 
 type Searched = { text: string; matches: Generator<Match>; job: GrepJob; found: Found };
 
-/** Throws SearchProblem with what is wrong with the job. */
+/** Throws ToolFailure with what is wrong with the job. */
 export function grep(job: Place & GrepJob): Answer {
   const pattern = compilePattern(job.pattern, job);
   const isWanted = fileFilter(job);
@@ -153,7 +154,7 @@ function total({ mode }: GrepJob, { matches, files }: Found): string {
 const searched = ({ searched }: Tally): string => `${counted(searched, "file")} searched`;
 
 function noMatch({ glob, type }: GrepJob, tally: Tally): string {
-  const missed = leftOut({ ...tally, tooLarge: 0, unreadable: 0 });
+  const missed = leftOut(tally);
   const filters = [glob && `glob ${glob}`, type && `type ${type}`].filter(Boolean).join(" and ");
   return [
     `No match; ${searched(tally)}`,
@@ -181,17 +182,17 @@ export function matchesGlob(glob: Glob, { segments }: Entry, { root }: Tree): bo
   return matches !== glob.negated;
 }
 
-/** Throws SearchProblem with what is wrong with it. */
+/** Throws ToolFailure with what is wrong with it. */
 export function requireGlob(text: string): Glob {
   const glob = parseGlob(text);
-  if ("problem" in glob) throw new SearchProblem(`The glob is not valid: ${glob.problem}`);
+  if ("problem" in glob) throw new ToolFailure(`The glob is not valid: ${glob.problem}`);
   return glob;
 }
 
 function typeGlobs(type: string): Glob[] {
   const globs = globsOfType(type);
   if (!globs)
-    throw new SearchProblem(
+    throw new ToolFailure(
       `No such file type: ${type}. Use glob, or one of ${TYPE_NAMES.join(", ")}`,
     );
   return globs.map(requireGlob);

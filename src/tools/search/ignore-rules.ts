@@ -4,8 +4,9 @@
  * one kind the file that is nearest.
  */
 
-import { type HeldDirectory, holdBelow, readFileWithin } from "./held-directory.ts";
-import { type PathPattern, parseIgnoreLine } from "./path-pattern.ts";
+import { type PathPattern, parseIgnoreLine } from "../../lib/path-pattern.ts";
+import type { HeldDirectory } from "../held-directory.ts";
+import { holdBelow, readFileWithin } from "./held-files.ts";
 
 const IGNORE_BYTES_MAX = 1024 * 1024;
 

@@ -14,6 +14,8 @@ export type Place = {
   prefix: string;
   /** Directories that are never entered, in lower case. */
   closed: string[];
+  /** Patterns of rules: what they mean is left out, unless the root itself is in it. */
+  ruledOut: { patterns: readonly string[]; workspace: string; home: string };
   /** Milliseconds since the epoch; what was found until then is the answer. */
   deadline: number;
 };

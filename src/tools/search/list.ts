@@ -1,7 +1,8 @@
 /** A tree with sizes, directories first. */
 import { lstatSync, readlinkSync } from "node:fs";
+import { shown } from "../../lib/shown.ts";
+import { ToolFailure } from "../failure.ts";
 import type { Answer, ListJob, Place } from "./job.ts";
-import { SearchProblem, shown } from "./problem.ts";
 import { newTally, type Tally, warnings } from "./tally.ts";
 import {
   type Entry,
@@ -21,7 +22,7 @@ const INDENT = "  ";
 
 type Listing = { tree: Tree; lines: string[]; depth: number };
 
-/** Throws SearchProblem with what is wrong with the job. */
+/** Throws ToolFailure with what is wrong with the job. */
 export function listTree(job: Place & ListJob): Answer {
   // Less of every directory is worth more than much of the first one.
   for (let depth = job.depth; ; depth--) {
@@ -46,7 +47,7 @@ export function listTree(job: Place & ListJob): Answer {
 function list(job: Place & ListJob, depth: number): Listing {
   const tree = openTree(job, { tally: newTally(), ignored: job.all, hidden: () => job.all });
   if (tree.root.kind !== "directory")
-    throw new SearchProblem(`Not a directory: ${shown(job.asked)}; use file_read to read a file`);
+    throw new ToolFailure(`Not a directory: ${shown(job.asked)}; use file_read to read a file`);
   const listing = { tree, lines: [`${shownPath(job, tree.root)}/`], depth };
   addFolder(openRoot(tree), 1, listing);
   return listing;

@@ -3,8 +3,8 @@
  * syntax. What has another meaning here is refused, so that no search finds nothing for that reason.
  */
 
+import { ToolFailure } from "../failure.ts";
 import { PATTERN_CHARS_MAX } from "./job.ts";
-import { SearchProblem } from "./problem.ts";
 
 export type Pattern = {
   /** Of a whole text: every match of it, `^` and `$` at every line. */
@@ -34,11 +34,11 @@ const POSIX_CLASSES: Record<string, string> = {
   xdigit: "0-9a-fA-F",
 };
 
-/** Throws SearchProblem with what is wrong. */
+/** Throws ToolFailure with what is wrong. */
 export function compilePattern(pattern: string, options: PatternOptions): Pattern {
-  if (pattern === "") throw new SearchProblem("Parameter 'pattern' must not be empty");
+  if (pattern === "") throw new ToolFailure("Parameter 'pattern' must not be empty");
   if (pattern.length > PATTERN_CHARS_MAX)
-    throw new SearchProblem(`The pattern is longer than ${PATTERN_CHARS_MAX} characters`);
+    throw new ToolFailure(`The pattern is longer than ${PATTERN_CHARS_MAX} characters`);
   const flags = options.literal ? "" : (LEADING_FLAGS.exec(pattern)?.[1] ?? "");
   const unknown = /[^imsuaL]/.exec(flags)?.[0];
   if (unknown) throw invalid(`the flag '${unknown}' is not supported`);
@@ -46,7 +46,7 @@ export function compilePattern(pattern: string, options: PatternOptions): Patter
     ? { source: escaped(pattern), looksAround: false, spansLines: pattern.includes("\n") }
     : translate(pattern.replace(LEADING_FLAGS, ""));
   if (translated.spansLines && !options.multiline)
-    throw new SearchProblem(
+    throw new ToolFailure(
       "The pattern contains a line break, but lines are searched one by one: set multiline to true",
     );
   const letters = [
@@ -67,9 +67,9 @@ export function compilePattern(pattern: string, options: PatternOptions): Patter
   }
 }
 
-function invalid(reason: string, cause?: unknown): SearchProblem {
+function invalid(reason: string, cause?: unknown): ToolFailure {
   const text = `Invalid regular expression: ${reason}. Escape what is meant literally`;
-  return new SearchProblem(text, { cause });
+  return new ToolFailure(text, { cause });
 }
 
 const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");

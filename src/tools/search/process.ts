@@ -3,12 +3,13 @@
  * own, since nothing else can stop a regular expression that does not end.
  */
 
+import { errorCode } from "../../lib/error-code.ts";
+import { ToolFailure } from "../failure.ts";
 import { fileGrep } from "./file-grep.ts";
 import { globFiles } from "./glob-files.ts";
 import { grep } from "./grep.ts";
 import { type Answer, JOB_VARIABLE, type Job } from "./job.ts";
 import { listTree } from "./list.ts";
-import { SearchProblem } from "./problem.ts";
 
 await Bun.write(Bun.stdout, JSON.stringify(answer(process.env[JOB_VARIABLE] ?? "")));
 
@@ -16,9 +17,9 @@ function answer(text: string): Answer {
   try {
     return run(JSON.parse(text) as Job);
   } catch (error) {
-    if (error instanceof SearchProblem) return { ok: false, error: error.message };
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (typeof code !== "string") throw error;
+    if (error instanceof ToolFailure) return { ok: false, error: error.message };
+    const code = errorCode(error);
+    if (code === "") throw error;
     return { ok: false, error: `The path cannot be read: ${code}` };
   }
 }

@@ -9,6 +9,8 @@ export type Tally = {
   binary: number;
   tooLarge: number;
   unreadable: number;
+  /** Files and directories that a rule denies, or that a person has to be asked about. */
+  ruledOut: number;
   /** Where the time was up; null: it was enough. */
   stoppedAt: string | null;
 };
@@ -20,26 +22,26 @@ export const newTally = (): Tally => ({
   binary: 0,
   tooLarge: 0,
   unreadable: 0,
+  ruledOut: 0,
   stoppedAt: null,
 });
 
-/** As `3 ignored, 1 binary`; empty: nothing was. */
-export function leftOut({ ignored, hidden, ...rest }: Tally): string {
-  const { binary, tooLarge, unreadable } = rest;
-  return [
-    ignored > 0 ? `${ignored} ignored by .gitignore or the like` : "",
-    hidden > 0 ? `${hidden} hidden` : "",
-    binary > 0 ? `${binary} binary` : "",
-    tooLarge > 0 ? `${tooLarge} larger than ${FILE_BYTES_MAX / 1024 / 1024} MB` : "",
-    unreadable > 0 ? `${unreadable} unreadable` : "",
-  ]
-    .filter((part) => part !== "")
-    .join(", ");
+/** What is left out of any search, as `3 hidden, 1 binary`; empty: nothing was. */
+export function leftOut({ ignored, hidden, binary }: Tally): string {
+  return listed([
+    ignored > 0 && `${ignored} ignored by .gitignore or the like`,
+    hidden > 0 && `${hidden} hidden`,
+    binary > 0 && `${binary} binary`,
+  ]);
 }
 
 /** What a model has to know even where something was found. */
-export function warnings({ tooLarge, unreadable, stoppedAt }: Tally): string[] {
-  const missed = leftOut({ ...newTally(), tooLarge, unreadable });
+export function warnings({ ruledOut, tooLarge, unreadable, stoppedAt }: Tally): string[] {
+  const missed = listed([
+    ruledOut > 0 && `${ruledOut} that a rule denies or asks about`,
+    tooLarge > 0 && `${tooLarge} larger than ${FILE_BYTES_MAX / 1024 / 1024} MB`,
+    unreadable > 0 && `${unreadable} unreadable`,
+  ]);
   return [
     missed === "" ? "" : `left out: ${missed}`,
     stoppedAt === null
@@ -48,5 +50,5 @@ export function warnings({ tooLarge, unreadable, stoppedAt }: Tally): string[] {
   ].filter((warning) => warning !== "");
 }
 
-export const counted = (count: number, one: string, many = `${one}s`): string =>
-  `${count} ${count === 1 ? one : many}`;
+const listed = (parts: readonly (string | false)[]): string =>
+  parts.filter((part) => part !== false).join(", ");

@@ -1,10 +1,13 @@
-/** The files of a tree in the order of their names, without what is ignored, hidden or closed. */
+/** The files of a tree in the order of their names, without what is ignored, hidden, closed or ruled out. */
 import { type Dirent, lstatSync, type Stats } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { type HeldDirectory, holdDirectory, holdResolved } from "./held-directory.ts";
+import { compilePathRule } from "../../lib/path-rule.ts";
+import { shown } from "../../lib/shown.ts";
+import { ToolFailure } from "../failure.ts";
+import { type HeldDirectory, holdDirectory, holdResolved } from "../held-directory.ts";
+import { entriesOf } from "./held-files.ts";
 import { type IgnoreLevel, isIgnored, readIgnoreLevel } from "./ignore-rules.ts";
 import type { Place } from "./job.ts";
-import { SearchProblem, shown } from "./problem.ts";
 import { similarName } from "./similar-name.ts";
 import type { Tally } from "./tally.ts";
 
@@ -26,6 +29,8 @@ export type Tree = {
   hidden(name: string): boolean;
   /** Whether what is ignored is wanted all the same. */
   ignored: boolean;
+  /** Whether a rule keeps it out: of an absolute path. */
+  isRuledOut(path: string): boolean;
 };
 
 export type Folder = {
@@ -40,15 +45,26 @@ const NEVER_ENTERED = new Set([".git", ".kollab"]);
 /** Every level holds a directory open. */
 const LEVELS_MAX = 200;
 
-/** Throws SearchProblem where the root is not there. */
+/** Throws ToolFailure where the root is not there. */
 export function openTree(place: Place, wanted: Pick<Tree, "hidden" | "ignored" | "tally">): Tree {
   const below = relative(place.base, place.root);
   const segments = below === "" ? [] : below.split("/");
+  const isRuledOut = rulesOf(place);
   const status = lstatSync(place.root, { throwIfNoEntry: false });
   if (!status)
-    throw new SearchProblem(`No such path: ${shown(place.asked)}${similarName(place.root)}`);
+    throw new ToolFailure(
+      `No such path: ${shown(place.asked)}${similarName(place.root, isRuledOut)}`,
+    );
   const root = { name: segments.at(-1) ?? "", segments, kind: kindOf(status) };
-  return { ...wanted, place, root };
+  return { ...wanted, place, root, isRuledOut };
+}
+
+/** A rule that means the root itself has let it pass: a person was asked. */
+function rulesOf({ root, ruledOut }: Place): Tree["isRuledOut"] {
+  const rules = ruledOut.patterns
+    .map((pattern) => compilePathRule(pattern, { ...ruledOut, strict: true }))
+    .filter((rule) => !rule.covers(root));
+  return (path) => rules.some((rule) => rule.means(path));
 }
 
 /** As any tool takes it, unless its name has something in it that no line of text can show. */
@@ -135,7 +151,7 @@ function readFolder(
   held: HeldDirectory,
   above: readonly IgnoreLevel[],
 ): Folder {
-  const found = held.list();
+  const found = entriesOf(held);
   const names = new Set(found.map(({ name }) => name));
   const level = readIgnoreLevel(held, names, of.segments.length);
   const levels = level ? [...above, level] : above;
@@ -151,10 +167,14 @@ function isWanted(tree: Tree, entry: Entry, levels: readonly IgnoreLevel[]): boo
   const { place, tally } = tree;
   const { name, segments } = entry;
   const isDirectory = entry.kind === "directory";
+  const path = join(place.base, ...segments);
   // Some file systems take two spellings for one name.
   if (NEVER_ENTERED.has(name.toLowerCase())) return false;
-  if (isDirectory && place.closed.includes(join(place.base, ...segments).toLowerCase()))
+  if (isDirectory && place.closed.includes(path.toLowerCase())) return false;
+  if (tree.isRuledOut(path)) {
+    tally.ruledOut += 1;
     return false;
+  }
   if (name.startsWith(".") && !tree.hidden(name)) {
     tally.hidden += 1;
     return false;

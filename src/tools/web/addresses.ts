@@ -1,7 +1,9 @@
 /** The addresses of a host, all of them checked. */
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { codeOf, NotReached, WebFailure } from "./failure.ts";
+import { errorCode } from "../../lib/error-code.ts";
+import { ToolFailure } from "../failure.ts";
+import { NotReached } from "./failure.ts";
 import { hostOf } from "./target.ts";
 
 /** More are not tried. */
@@ -25,9 +27,9 @@ export async function checkedAddresses(
 ): Promise<string[]> {
   const host = hostOf(url);
   const addresses = isIP(host) === 0 ? await resolved(host, resolve, signal) : [host];
-  if (addresses.length === 0) throw new WebFailure(`The host ${host} has no address`);
+  if (addresses.length === 0) throw new ToolFailure(`The host ${host} has no address`);
   if (!addresses.every(isAllowed))
-    throw new WebFailure(`${host} is not on the public internet; only what is can be fetched`);
+    throw new ToolFailure(`${host} is not on the public internet; only what is can be fetched`);
   return addresses.slice(0, ADDRESSES_MAX);
 }
 
@@ -36,7 +38,7 @@ async function resolved(host: string, resolve: Resolve, signal: AbortSignal): Pr
     return await orAborted(resolve(host), signal);
   } catch (error) {
     signal.throwIfAborted();
-    const reason = UNKNOWN.has(codeOf(error)) ? "no such host" : "the name service fails";
+    const reason = UNKNOWN.has(errorCode(error)) ? "no such host" : "the name service fails";
     throw new NotReached(`Cannot resolve ${host}: ${reason}`, { cause: error });
   }
 }

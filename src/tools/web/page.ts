@@ -1,7 +1,8 @@
 /** A page from the web: its URL, its redirects, its bytes as text. */
+
+import { ToolFailure } from "../failure.ts";
 import { checkedAddresses, type Resolve } from "./addresses.ts";
 import { decodeText, type Kind, kindOfBytes, kindOfType, typeOf } from "./decode.ts";
-import { WebFailure } from "./failure.ts";
 import { type Answer, get, type RequestOptions } from "./request.ts";
 import { judgeRedirect, parseTarget } from "./target.ts";
 
@@ -42,7 +43,7 @@ export async function fetchPage(
       answer.close();
     }
   }
-  throw new WebFailure(`More than ${REDIRECTS_MAX} redirects, the last one to ${url.href}`);
+  throw new ToolFailure(`More than ${REDIRECTS_MAX} redirects, the last one to ${url.href}`);
 }
 
 async function askFor(url: URL, network: Network, signal: AbortSignal): Promise<Answer> {
@@ -54,7 +55,7 @@ async function askFor(url: URL, network: Network, signal: AbortSignal): Promise<
 function followed(from: URL, location: string): URL {
   const redirect = judgeRedirect(from, location);
   if (redirect.follow) return redirect.url;
-  throw new WebFailure(
+  throw new ToolFailure(
     `It redirects to ${redirect.reason}. To follow, call web_fetch with the url ${redirect.url.href}`,
   );
 }
@@ -79,7 +80,7 @@ async function readPage(url: URL, answer: Answer): Promise<Page> {
 }
 
 /** `bytes`: 0, or NaN, where nobody says. */
-function notText(url: URL, type: string, bytes: number): WebFailure {
+function notText(url: URL, type: string, bytes: number): ToolFailure {
   const size = bytes > 0 ? `, ${bytes} bytes` : "";
-  return new WebFailure(`${url.href} is no text that can be shown: ${type || "binary"}${size}`);
+  return new ToolFailure(`${url.href} is no text that can be shown: ${type || "binary"}${size}`);
 }

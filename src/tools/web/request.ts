@@ -4,7 +4,9 @@ import { request as requestHttps } from "node:https";
 import { isIP } from "node:net";
 import type { Readable } from "node:stream";
 import { createBrotliDecompress, createUnzip } from "node:zlib";
-import { codeOf, NotReached, WebFailure } from "./failure.ts";
+import { errorCode } from "../../lib/error-code.ts";
+import { ToolFailure } from "../failure.ts";
+import { NotReached } from "./failure.ts";
 import { hostOf } from "./target.ts";
 
 const HEADER_BYTES_MAX = 32_768;
@@ -58,7 +60,7 @@ export async function get(
         throw new NotReached(`${url.host} does not answer within ${firstByteMs / 1000} s`, {
           cause: error,
         });
-      if (!isLast && UNREACHABLE.has(codeOf(error))) continue;
+      if (!isLast && UNREACHABLE.has(errorCode(error))) continue;
       throw new NotReached(`Cannot fetch from ${url.host}: ${reasonOf(error)}`, { cause: error });
     }
   }
@@ -150,7 +152,7 @@ const REASONS: Record<string, string> = {
 };
 
 function reasonOf(error: unknown): string {
-  const code = codeOf(error);
+  const code = errorCode(error);
   if (code.startsWith("HPE_")) return REASONS[code] ?? "its answer is not HTTP";
   return REASONS[code] ?? (code || "it speaks another protocol");
 }
@@ -195,7 +197,7 @@ async function readBody(
     }
   } catch (error) {
     signal.throwIfAborted();
-    throw new WebFailure(`The answer broke off: ${reasonOf(error)}`, { cause: error });
+    throw new ToolFailure(`The answer broke off: ${reasonOf(error)}`, { cause: error });
   } finally {
     signal.removeEventListener("abort", onAbort);
     response.destroy();
@@ -209,7 +211,7 @@ function decompressed(response: IncomingMessage, encoding: string): Readable {
   const name = encoding.toLowerCase();
   if (name === "" || name === "identity") return response;
   const known = name === "br" ? createBrotliDecompress : UNZIPPED.has(name) && createUnzip;
-  if (!known) throw new WebFailure("The answer is compressed in a way that is not known here");
+  if (!known) throw new ToolFailure("The answer is compressed in a way that is not known here");
   const decoder = known();
   response.on("error", (error) => decoder.destroy(error));
   return response.pipe(decoder);

@@ -1,5 +1,5 @@
 /** Where a request may go, as far as its URL says so. */
-import { WebFailure } from "./failure.ts";
+import { ToolFailure } from "../failure.ts";
 
 const URL_CHARS_MAX = 4_096;
 
@@ -15,22 +15,22 @@ const OTHER_PORTS = new Set([
 /** The URL as it is requested; without its fragment, which is the reader's. */
 export function parseTarget(text: string): URL {
   if (text.length > URL_CHARS_MAX)
-    throw new WebFailure(`The URL is longer than ${URL_CHARS_MAX} characters`);
+    throw new ToolFailure(`The URL is longer than ${URL_CHARS_MAX} characters`);
   const url = URL.parse(text.trim());
   if (url === null)
-    throw new WebFailure("Parameter 'url' must be a whole URL, such as https://example.com/page");
+    throw new ToolFailure("Parameter 'url' must be a whole URL, such as https://example.com/page");
   if (url.protocol !== "https:" && url.protocol !== "http:")
-    throw new WebFailure("Only http and https URLs can be fetched");
+    throw new ToolFailure("Only http and https URLs can be fetched");
   if (url.username !== "" || url.password !== "")
-    throw new WebFailure("URLs with a user name or password are not fetched; leave it out");
+    throw new ToolFailure("URLs with a user name or password are not fetched; leave it out");
   if (OTHER_PORTS.has(Number(url.port)))
-    throw new WebFailure(`Port ${url.port} is not one of web servers`);
+    throw new ToolFailure(`Port ${url.port} is not one of web servers`);
   url.hash = "";
   // The dot that may end a name makes it no other host.
   url.hostname = url.hostname.replace(/\.+$/, "");
   const host = hostOf(url);
   if (host === "localhost" || host.endsWith(".localhost"))
-    throw new WebFailure(`${host} is this machine, which is not fetched from`);
+    throw new ToolFailure(`${host} is this machine, which is not fetched from`);
   return url;
 }
 
@@ -45,7 +45,7 @@ export type Redirect = { follow: true; url: URL } | { follow: false; url: URL; r
  */
 export function judgeRedirect(from: URL, location: string): Redirect {
   const to = URL.parse(location, from.href);
-  if (to === null) throw new WebFailure(`${from.host} redirects to what is no URL`);
+  if (to === null) throw new ToolFailure(`${from.host} redirects to what is no URL`);
   const url = parseTarget(to.href);
   if (siteOf(url) !== siteOf(from)) return { follow: false, url, reason: "another host" };
   if (from.protocol === "https:" && url.protocol === "http:")

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are the shell's.
 /** Commands that somebody has to be asked about, and the ways to hide them. */
 export const DANGEROUS: Record<string, string[]> = {
   "removing, in every spelling": [

@@ -1,22 +1,31 @@
 /**
- * Names against patterns with `*`, `?` and `[…]`, as in .gitignore. Takes at most the product of both
- * lengths, whatever a repository writes into its ignore files.
+ * Names against patterns with `*`, `?` and `[…]`. Takes at most the product of both lengths, whatever a
+ * repository writes into its ignore files.
  */
 
-export type Wildcard = (name: string) => boolean;
+type Wildcard = (name: string) => boolean;
 
 /** Stands for any number of items, none included. */
 export const ANY_NUMBER = "*";
 export type Sequence<Item> = readonly (typeof ANY_NUMBER | ((item: Item) => boolean))[];
 
-/** null: a bracket is not closed. */
+/** As in .gitignore: a backslash before a character makes it literal. null: a bracket is not closed. */
 export function compileWildcard(pattern: string): Wildcard | null {
   // Nearly all patterns are one of these, and they are asked for every file of a tree.
   if (/^[^*?[\\]*$/.test(pattern)) return (name) => name === pattern;
   if (/^\*[^*?[\\]*$/.test(pattern)) return (name) => name.endsWith(pattern.slice(1));
   if (/^[^*?[\\]*\*$/.test(pattern)) return (name) => name.startsWith(pattern.slice(0, -1));
-  const sequence = parse([...pattern]);
+  const sequence = parse([...pattern], { literally: false });
   return sequence && ((name) => matchSequence(sequence, [...name], 0));
+}
+
+/** A wildcard that only this text matches. */
+export const literalWildcard = (text: string): string => text.replace(/[*?[\\]/g, "\\$&");
+
+/** As Python's fnmatch: a backslash stands for itself, and so does a bracket that is not closed. */
+export function compileShellPattern(pattern: string): Wildcard {
+  const sequence = parse([...pattern], { literally: true }) ?? [];
+  return (text) => matchSequence(sequence, [...text], 0);
 }
 
 /**
@@ -51,25 +60,32 @@ export function matchSequence<Item>(
   return part === sequence.length;
 }
 
-function parse(characters: readonly string[]): Sequence<string> | null {
+/** `literally`: nothing is escaped, and what is not understood stands for itself; then never null. */
+function parse(
+  characters: readonly string[],
+  { literally }: { literally: boolean },
+): Sequence<string> | null {
   const sequence: (typeof ANY_NUMBER | Wildcard)[] = [];
   for (let at = 0; at < characters.length; at++) {
     const character = characters[at];
     if (character === "*") {
       if (sequence.at(-1) !== ANY_NUMBER) sequence.push(ANY_NUMBER);
-    } else if (character === "?") {
+      continue;
+    }
+    if (character === "?") {
       sequence.push(() => true);
-    } else if (character === "[") {
-      const set = parseSet(characters, at + 1);
-      if (set === null) return null;
+      continue;
+    }
+    const set = character === "[" ? parseSet(characters, at + 1, literally) : null;
+    if (set !== null) {
       sequence.push(set.has);
       at = set.end;
-    } else {
-      // What is escaped stands for itself.
-      if (character === "\\") at += 1;
-      const literal = characters[at] ?? "\\";
-      sequence.push((each) => each === literal);
+      continue;
     }
+    if (character === "[" && !literally) return null;
+    if (character === "\\" && !literally) at += 1;
+    const literal = characters[at] ?? "\\";
+    sequence.push((each) => each === literal);
   }
   return sequence;
 }
@@ -78,13 +94,14 @@ function parse(characters: readonly string[]): Sequence<string> | null {
 function parseSet(
   characters: readonly string[],
   start: number,
+  literally: boolean,
 ): { has: Wildcard; end: number } | null {
   const negated = characters[start] === "!" || characters[start] === "^";
   const first = negated ? start + 1 : start;
   const ranges: { from: string; to: string }[] = [];
   let at = first;
   const take = (): string => {
-    if (characters[at] === "\\") at += 1;
+    if (characters[at] === "\\" && !literally) at += 1;
     at += 1;
     return characters[at - 1] ?? "";
   };

@@ -1,42 +1,17 @@
-/** Names beside a path that is not there, which may be the one that was meant. */
-import { opendir } from "node:fs/promises";
-import { basename, dirname } from "node:path";
-import { shown } from "./failure.ts";
-import { holdDirectory } from "./held-directory.ts";
+/** Which of some names may have been meant by one that is not among them. */
 
-const NAMES_MAX = 3;
-const ENTRIES_MAX = 5_000;
 const NAME_CHARS_MAX = 100;
 /** How many characters may be wrong: one in three. */
 const WRONG_SHARE_MAX = 1 / 3;
 
-/** At most three, the most similar first. Where the directory cannot be read, none. */
-export async function similarNames(path: string): Promise<string[]> {
-  const wanted = basename(path).slice(0, NAME_CHARS_MAX);
-  const names = await namesIn(dirname(path)).catch(() => {
-    // This is a hint in another failure, which matters more.
-    return [];
-  });
+/** The most similar first. */
+export function similarNames(wanted: string, names: readonly string[]): string[] {
+  const cut = wanted.slice(0, NAME_CHARS_MAX);
   return names
-    .map((name) => ({ name, distance: distance(wanted, name.slice(0, NAME_CHARS_MAX)) }))
+    .map((name) => ({ name, distance: distance(cut, name.slice(0, NAME_CHARS_MAX)) }))
     .filter(({ distance }) => distance <= WRONG_SHARE_MAX)
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
-    .slice(0, NAMES_MAX)
-    .map(({ name }) => shown(name));
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  const held = await holdDirectory(directory);
-  try {
-    const names: string[] = [];
-    for await (const { name } of await opendir(held.at("."))) {
-      names.push(name);
-      if (names.length === ENTRIES_MAX) break;
-    }
-    return names;
-  } finally {
-    await held.release();
-  }
+    .map(({ name }) => name);
 }
 
 /** 0: the same but for case; 1: nothing in common. */

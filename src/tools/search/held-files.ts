@@ -1,6 +1,6 @@
 /**
- * Directories held open while a walk is in them. Names are taken in what is held, step by step and no
- * link followed, so that nobody can lead the walk elsewhere by swapping a directory on its way for a link.
+ * What is in directories that are held open. Names are taken in what is held, step by step and no link
+ * followed, so that nobody can lead a walk elsewhere by swapping a directory on its way for a link.
  */
 import {
   closeSync,
@@ -9,46 +9,17 @@ import {
   fstatSync,
   openSync,
   readdirSync,
-  readlinkSync,
   readSync,
 } from "node:fs";
+import { type HeldDirectory, holdDirectory } from "../held-directory.ts";
 
-export type HeldDirectory = {
-  /** Leads to this very directory, whatever its own path leads to, until it is released. */
-  path: string;
-  /** Of what has that name in it. */
-  at(name: string): string;
-  /** What is in it, in the order of names. Throws as the system does. */
-  list(): Dirent[];
-  release(): void;
-};
-
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = constants;
-const DIRECTORY = O_RDONLY | O_NOFOLLOW | O_DIRECTORY;
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
 /** Neither waits for a FIFO nor takes a terminal. */
 const FILE = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 
-/** Of a path in a directory that is held. Throws as the system does, also for a link. */
-export function holdDirectory(path: string): HeldDirectory {
-  const descriptor = openSync(path, DIRECTORY);
-  // Only Linux names what a descriptor holds.
-  const held = process.platform === "linux" ? `/proc/self/fd/${descriptor}` : path;
-  return {
-    path: held,
-    at: (name) => `${held}/${name}`,
-    list: () =>
-      readdirSync(held, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1)),
-    release: () => closeSync(descriptor),
-  };
-}
-
-/** Of a path that was resolved before. Throws where it leads somewhere else by now. */
-export function holdResolved(path: string): HeldDirectory {
-  const held = holdDirectory(path);
-  if (process.platform !== "linux" || readlinkSync(held.path) === path) return held;
-  held.release();
-  throw new Error("The directory changed while it was used");
-}
+/** In the order of names. Throws as the system does. */
+export const entriesOf = (held: HeldDirectory): Dirent[] =>
+  readdirSync(held.path, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
 
 /** Goes down step by step from `held`, which stays held, and releases what it held on the way. */
 export function holdBelow(held: HeldDirectory, segments: readonly string[]): HeldDirectory {

@@ -1,4 +1,4 @@
-/** Paths against the patterns of ignore files and of globs: one grammar, that of .gitignore. */
+/** Paths against the patterns of ignore files, globs and rules: one grammar, that of .gitignore. */
 import { ANY_NUMBER, compileWildcard, matchSequence, type Sequence } from "./wildcard.ts";
 
 export type PathPattern = {
@@ -19,6 +19,9 @@ export function parseIgnoreLine(line: string): PathPattern | null {
   const negated = text.startsWith("!");
   return compilePath(negated ? text.slice(1) : text, negated);
 }
+
+/** As a line of .gitignore, but neither a comment nor negated, whatever it begins with. null: it is none. */
+export const parsePathPattern = (text: string): PathPattern | null => compilePath(text, false);
 
 export type Glob = {
   /** Written with a `!`: everything but what matches. */

@@ -1,0 +1,13 @@
+/** What a command runs besides itself. */
+import type { Word } from "./words.ts";
+
+/** What is run besides: a command line, or a text of shell commands; `null`: only known when it runs. */
+export type Inner =
+  | {
+      kind: "line";
+      words: readonly Word[];
+      assigns?: boolean;
+      repeated?: boolean;
+      within?: boolean;
+    }
+  | { kind: "text"; text: string | null };
