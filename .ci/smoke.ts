@@ -1,6 +1,7 @@
 /**
  * The compiled executable as a new user meets it: a fresh home, no key, one turn with a command that is
- * allowed, one that is denied, a kill in the middle, a clean stop. `bun .ci/smoke.ts <executable>`
+ * allowed, one that is denied, a search, an edit and its undo, a kill in the middle that leaves no command
+ * behind, a clean stop. `bun .ci/smoke.ts <executable>`
  */
 import { mkdtempSync, realpathSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,6 +12,7 @@ const executable = resolve(process.argv[2] ?? "dist/kollab-engine");
 const home = realpathSync(mkdtempSync(join(tmpdir(), "kollab-smoke-")));
 const env = { HOME: home, PATH: process.env.PATH ?? "/usr/bin:/bin", LANG: "C.UTF-8" };
 const READY_MS = 15_000;
+const GONE_MS = 5_000;
 
 function check(holds: boolean, what: string): void {
   console.log(`${holds ? "ok  " : "FAIL"} ${what}`);
@@ -57,6 +59,23 @@ async function turn({ call }: Engine, content: string, decision: string): Promis
   return events;
 }
 
+const outputOf = (events: SseEvent[], tool: string): string =>
+  events.find(({ event }) => event.type === "tool_result" && event.tool_name === tool)?.event
+    .output ?? "";
+
+/** Whether the process ends soon. */
+async function isGone(pid: number): Promise<boolean> {
+  for (let waited = 0; waited < GONE_MS; waited += 50) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return true;
+    }
+    await Bun.sleep(50);
+  }
+  return false;
+}
+
 try {
   const version = await Bun.$`${executable} version`.env(env).text();
   check(/^kollab-engine \d+\.\d+\.\d+ \(/.test(version), `version: ${version.trim()}`);
@@ -84,12 +103,37 @@ try {
   check(!(await Bun.file(join(home, "work/denied.txt")).exists()), "a denied one does not");
   check(typesOf(denied).at(-1) === "turn_complete", "and its turn completes too");
 
+  const asked = denied.find(({ event }) => event.type === "permission_request")?.event;
+  check(
+    asked?.parts[0]?.text === "touch denied.txt" && asked.risk_level === "medium",
+    "commands are taken apart",
+  );
+  const found = await turn(engine, "search for hello", "approve");
+  check(
+    outputOf(found, "grep").startsWith("note.txt:1:hello"),
+    "a search runs in a process of its own",
+  );
+
+  await turn(engine, "create made.txt with one line", "approve");
+  const list = await (await engine.call("GET", "/sessions/smoke/checkpoints")).json();
+  const [checkpoint] = list.checkpoints;
+  const made = join(home, "work/made.txt");
+  check(checkpoint !== undefined && (await Bun.file(made).exists()), "a turn that writes is kept");
+  const undo = `/sessions/smoke/checkpoints/${checkpoint.checkpoint_id}/restore`;
+  const undone = await engine.call("POST", undo, {});
+  check(undone.ok && !(await Bun.file(made).exists()), "and can be undone");
+
+  await turn(engine, "start `sleep 300` in the background", "approve");
+  const { processes } = await (await engine.call("GET", "/sessions/smoke/processes")).json();
+  check(processes[0]?.state === "running", "a background command runs");
+
   const cut = await engine.call("POST", "/sessions/smoke/message", {
     content: "stream 5000 words every 5 ms",
   });
   for await (const { event } of readSse(cut)) if (event.type === "token") break;
   engine.child.kill("SIGKILL");
   await engine.child.exited;
+  check(await isGone(processes[0].pid), "a killed engine leaves no command behind");
   engine = await serve();
   const last = denied.at(-1)?.id ?? 0;
   const rest = await engine.call("GET", "/sessions/smoke/events", undefined, {
