@@ -46,6 +46,7 @@ export function lastingApproval(scope: ApprovalScope, judging: Judging): Lasting
   return { approvals, covers: `${call.tool_name} of ${targets.join(", ")}` };
 }
 
+const EDITS = "file edits, and what mode default does not ask about; commands still ask";
 const READS = "file_read: every file that Git does not ignore";
 /** More than anybody reads before saying always. */
 const TARGETS_MAX = 50;
@@ -56,8 +57,7 @@ export function suggestedScopes(judging: Judging, onlyOnce: boolean): SuggestedS
   const scopes: SuggestedScope[] = [{ scope: "once", keys: [], covers: "this call only" }];
   if (onlyOnce || isRisky(call.assessment.level)) return scopes;
   for (const scope of ["session", "project"] as const) add(scope);
-  if (isEdit(call.tool_type))
-    scopes.push({ scope: "always_edits", keys: [], covers: "every edit of files in this session" });
+  if (isEdit(call.tool_type)) scopes.push({ scope: "always_edits", keys: [], covers: EDITS });
   add("trust_tool");
   return scopes;
 

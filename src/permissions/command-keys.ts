@@ -3,8 +3,8 @@ import type { StoredApproval } from "../domain/permission.ts";
 import { realPathOf } from "../lib/paths.ts";
 import { commandText, directoryOf, isAtMost, isRisky, type Judging, partsOf } from "./call.ts";
 import type { CommandPart } from "./command.ts";
-import { type CommandScope, isContained, isPlainMove, scopeOf } from "./command-scope.ts";
-import { firstWords } from "./first-words.ts";
+import { type CommandScope, isContained, scopeOf } from "./command-scope.ts";
+import { firstWords, isSameAnywhere } from "./first-words.ts";
 import { pathFrom } from "./places.ts";
 import { matchesText } from "./text-pattern.ts";
 
@@ -20,13 +20,15 @@ export function commandKey(judging: Judging): CommandKey | null {
   if (isRisky(assessment.level) || text.trim() === "") return null;
   const parts = partsOf(judging.call);
   const scope = scopeOf(judging, parts);
-  const [only, ...others] = parts.filter((part) => !isPlainMove(part, scope));
+  const [only, ...others] = parts;
   const prefix =
     isPlainList(judging) && only !== undefined && others.length === 0 && isContained(only, scope)
       ? prefixKey(only, scope, judging)
       : null;
-  if (prefix !== null && only !== undefined)
-    return { key: prefix.key, level: only.level, covers: `${prefix.words} with any arguments` };
+  if (prefix !== null && only !== undefined) {
+    const covers = `${prefix.words}${prefix.place} with any arguments`;
+    return { key: prefix.key, level: only.level, covers };
+  }
   if (text.length > EXACT_CHARS_MAX) return null;
   return { key: exactKey(judging), level: assessment.level, covers: `exactly: ${text}` };
 }
@@ -44,11 +46,8 @@ export function coveringKey(approvals: readonly Approval[], judging: Judging): s
   );
   if (whole !== undefined) return whole.key;
 
-  const parts = partsOf(judging.call);
-  const scope = scopeOf(judging, parts);
   if (!isPlainList(judging)) return null;
-  const needed = parts.filter((part) => !isPlainMove(part, scope));
-  const keys = needed.map((part) => partKey(approvals, part, judging));
+  const keys = partsOf(judging.call).map((part) => partKey(approvals, part, judging));
   const isCovered =
     keys.every((found) => found !== null) &&
     keys.some((found) => found !== null && isAtMost(assessment.level, found.level));
@@ -62,7 +61,9 @@ export function partKey(
   judging: Judging,
 ): Approval | null {
   const scope = scopeOf(judging, partsOf(judging.call));
-  if (!isPlainList(judging) || isRisky(part.level) || !isContained(part, scope)) return null;
+  if (!isPlainList(judging) || isRisky(part.level)) return null;
+  // What was approved in one folder does something else in another.
+  if (scope.moves || !isContained(part, scope)) return null;
   const prefix = prefixKey(part, scope, judging);
   const { command } = judging.call.assessment;
   const isSimple = command?.parsed === true && command.shape === "simple";
@@ -70,14 +71,20 @@ export function partKey(
     approvals.find(({ key, level, shared }) => {
       if (!isAtMost(part.level, level)) return false;
       if (prefix !== null && key === prefix.key) return true;
-      return shared && isSimple && coversProgram(key, part);
+      return shared && isSimple && coversProgram(key, part, scope, judging);
     }) ?? null
   );
 }
 
-/** Keys that other programs wrote: by the first word alone, as a shell's pattern. */
-function coversProgram(key: string, { words: [program] }: CommandPart): boolean {
-  return program != null && key.startsWith("terminal:") && matchesText(key, `terminal:${program}`);
+/** Keys that other programs wrote: by the first word alone, as a shell's pattern. They name no folder. */
+function coversProgram(
+  key: string,
+  { words: [program] }: CommandPart,
+  scope: CommandScope,
+  judging: Judging,
+): boolean {
+  if (program == null || !key.startsWith("terminal:")) return false;
+  return folderOf(program, scope, judging) === null && matchesText(key, `terminal:${program}`);
 }
 
 /** Nothing in it runs inside of something else. */
@@ -89,13 +96,31 @@ function isPlainList({ call }: Judging): boolean {
 function prefixKey(
   part: CommandPart,
   scope: CommandScope,
-  { where }: Judging,
-): { key: string; words: string } | null {
+  judging: Judging,
+): { key: string; words: string; place: string } | null {
   const [program, ...rest] = firstWords(part.words) ?? [];
   if (program === undefined) return null;
-  const words = [programFrom(program, scope, where.project), ...rest].join(" ");
-  return { key: `terminal:${words}`, words };
+  const words = [programFrom(program, scope, judging.where.project), ...rest].join(" ");
+  const folder = folderOf(program, scope, judging);
+  if (folder === null) return { key: `terminal:${words}`, words, place: "" };
+  return { key: `terminal${mark(folder)}:${words}`, words, place: ` in ${folder}` };
 }
+
+/**
+ * The folder that a program is bound to, since what lies there says what it runs; null: it is the
+ * workspace's own, or any.
+ */
+function folderOf(
+  program: string,
+  { directory, workspace }: CommandScope,
+  { where }: Judging,
+): string | null {
+  const isUnbound = directory === workspace || isSameAnywhere(program);
+  return isUnbound ? null : pathFrom(where.project, directory);
+}
+
+/** A colon in it would end it. */
+const mark = (folder: string): string => `@${encodeURIComponent(folder)}`;
 
 /** A relative path is another program in another folder. */
 function programFrom(program: string, { directory }: CommandScope, project: string): string {
@@ -107,6 +132,6 @@ function programFrom(program: string, { directory }: CommandScope, project: stri
 /** For this very text, in the same folder. */
 function exactKey(judging: Judging): string {
   const folder = pathFrom(judging.where.project, directoryOf(judging));
-  const place = folder === "." ? "" : `@${encodeURIComponent(folder)}`;
+  const place = folder === "." ? "" : mark(folder);
   return `terminal_exact${place}:${commandText(judging.call)}`;
 }

@@ -11,7 +11,7 @@ export type CommandScope = {
   /** Where it runs, without links. */
   directory: string;
   workspace: string;
-  /** It goes elsewhere on its way: where a relative path leads then is not known. */
+  /** It goes elsewhere on its way: where what follows runs is not known then. */
   moves: boolean;
   /** Something in it may set a variable for what comes after it, `PATH` for one, besides `X=1`. */
   sets: boolean;
@@ -35,16 +35,13 @@ export function scopeOf(judging: Judging, parts: readonly CommandPart[]): Comman
  * approved `echo` would else write anything anywhere.
  */
 export function isContained(part: CommandPart, scope: CommandScope): boolean {
-  const [program] = part.words;
-  if (!part.direct || part.sets.length > 0 || scope.sets || program == null) return false;
-  const isRelative = program.includes("/") && !program.startsWith("/");
-  if (isRelative && scope.moves) return false;
+  if (!part.direct || part.sets.length > 0 || scope.sets || part.words[0] == null) return false;
   return part.redirections.every(
     ({ writes, path }) => !writes || (path !== null && SINKS.has(path)),
   );
 }
 
-/** Going to a folder of the workspace, which needs nobody's approval. */
+/** Going to a folder of the workspace: what the user's rules allow holds there as well. */
 export function isPlainMove(part: CommandPart, scope: CommandScope): boolean {
   const [program, folder, ...rest] = part.words;
   if (program !== "cd" || folder == null || rest.length > 0) return false;

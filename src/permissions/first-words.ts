@@ -11,7 +11,7 @@ export function firstWords(words: Words): string[] | null {
   if (typeof program !== "string" || !PROGRAM.test(program)) return null;
   const name = nameOf(program);
   if (OPEN_ENDED.has(name)) return null;
-  if (ONE_WORD.has(name)) return saysMore(words, 1) ? null : [program];
+  if (READERS.has(name) || CHECKERS.has(name)) return saysMore(words, 1) ? null : [program];
   if (name === "python") return pythonModule(program, words);
   const known = COMMANDS.get(name) ?? { deeper: {}, open: NOTHING };
   const depth = depthOf(known, words[1]);
@@ -24,6 +24,9 @@ export function firstWords(words: Words): string[] | null {
   if (first.length < depth || saysMore(words, depth)) return null;
   return first;
 }
+
+/** Whether it does the same in every folder: whatever lies there tells it nothing. */
+export const isSameAnywhere = (program: string): boolean => READERS.has(nameOf(program));
 
 /** No quotes, variables and patterns, whose program only the shell knows. */
 const PROGRAM = /^(?:\.{0,2}\/)?[\w@][\w@./+-]*$/;
@@ -62,11 +65,15 @@ const OPEN_ENDED = setOf(
   "mount umount reboot shutdown halt iptables sysctl defaults open xdg-open",
 );
 
-/** Harmless whatever their arguments are. */
-const ONE_WORD = setOf(
+/** Harmless whatever their arguments are, and wherever they run. */
+const READERS = setOf(
   "ls cat head tail wc grep egrep fgrep rg echo printf pwd which whereis file stat du df date uname whoami",
   "id hostname tree diff cmp comm sort cut tr paste column jq yq basename dirname realpath readlink true",
   "false sleep seq nl od xxd hexdump md5sum sha1sum sha256sum shasum cksum ps uptime nproc free mkdir",
+);
+
+/** As harmless, but for what the settings of the folder tell them to do. */
+const CHECKERS = setOf(
   "tsc eslint prettier biome jest vitest pytest mypy black flake8 pylint isort gofmt rustfmt shellcheck",
 );
 
@@ -151,11 +158,16 @@ export function saysMore(words: Words, from: number): boolean {
   const end = rest.indexOf("--");
   // After `--` a script runner hands on what follows; others take it for names.
   const own = end === -1 ? rest : rest.slice(0, end);
-  return own.some((word) => word === null || telling.test(word));
+  return own.some((word) => word === null || telling.test(word) || mayBecomeOption(word));
 }
+
+/** A pattern stands for the names of files, which a repository chooses: one may be called `--script-shell=x`. */
+const mayBecomeOption = (word: string): boolean => /^(?:[*?[]|-[^=]*[*?[])/.test(word);
 
 /** Long options may be cut short as far as they stay unique. */
 const PACKAGE_OPTIONS = /^-C|^--(?:pre|dir|cwd|cal|scri|node|user|glob|conf)/;
+/** A pattern may become `SHELL=x`. */
+const MAKE_SETTINGS = /^-[A-Za-z]*[fCIE]|^--(?:fi|mak|di|in|ev)|^\w+(?:[:+?!]*=|[*?[])/;
 const TELLING: ReadonlyMap<string, RegExp> = new Map(
   Object.entries({
     git: /^-O|^--(?:e$|e=|ex|ou|op|upl|rece|textc|uns|no-index|templ|work-tree|git-dir)/,
@@ -163,8 +175,8 @@ const TELLING: ReadonlyMap<string, RegExp> = new Map(
     pnpm: PACKAGE_OPTIONS,
     yarn: PACKAGE_OPTIONS,
     bun: /^-[Cecpr]|^--(?:pre|cwd|conf|eval|print|require|import|env-file|shell)/,
-    make: /^-[A-Za-z]*[fCIE]|^--(?:fi|mak|di|in|ev)|^\w+[:+?!]*=/,
-    gmake: /^-[A-Za-z]*[fCIE]|^--(?:fi|mak|di|in|ev)|^\w+[:+?!]*=/,
+    make: MAKE_SETTINGS,
+    gmake: MAKE_SETTINGS,
     cargo: /^-[ZC]|^--(?:config|manifest|target-dir|out-dir)/,
     go: /^--?(?:exec|toolexec|vettool|modfile|overlay|o|C|ldflags|gcflags|gccgoflags|asmflags|pkgdir)(?:=|$)/,
     kubectl: /^-s|^--(?:kubeconfig|as|server|token)/,

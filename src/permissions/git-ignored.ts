@@ -7,19 +7,25 @@ import { dirname, join, relative } from "node:path";
 import { type PathPattern, parseIgnoreLine } from "../lib/path-pattern.ts";
 import { isWithin } from "../lib/paths.ts";
 
-const IGNORE_BYTES_MAX = 256 * 1024;
+/** Of all lists together; those of real projects have a few kilobytes. */
+const IGNORE_BYTES_MAX = 32 * 1024;
+/** The longer the path, the longer each line takes: their product for every folder on the way. */
+const STEPS_MAX = 30_000_000;
 
 /** `path`: absolute, without links. True as well where it cannot be told. */
 export function isGitIgnored(path: string, project: string, home: string): boolean {
   if (!isWithin(project, path) || path === project) return false;
-  const names = relative(project, path).split("/");
+  const way = relative(project, path);
+  const names = way.split("/");
+  const room = Math.min(IGNORE_BYTES_MAX, STEPS_MAX / (way.length * names.length));
+  const lists = readerOf(room);
   const shared = [join(home, ".config/git/ignore"), join(project, ".git/info/exclude")];
   try {
-    const sources = shared.map((file) => ({ depth: 0, lines: readIgnoreFile(file) }));
+    const sources = shared.map((file) => ({ depth: 0, lines: lists.read(file) }));
     // Folders from the top down: nothing is taken back below one that is ignored.
     for (let depth = 1; depth <= names.length; depth++) {
       const folder = join(project, ...names.slice(0, depth - 1));
-      sources.push({ depth: depth - 1, lines: readIgnoreFile(join(folder, ".gitignore")) });
+      sources.push({ depth: depth - 1, lines: lists.read(join(folder, ".gitignore")) });
       const isFolder = depth < names.length;
       const last = sources
         .flatMap(({ depth: from, lines }) =>
@@ -38,13 +44,20 @@ export function isGitIgnored(path: string, project: string, home: string): boole
   }
 }
 
-function readIgnoreFile(path: string): PathPattern[] {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) return [];
-  if (!stats.isFile() || stats.size > IGNORE_BYTES_MAX)
-    throw new Error(`${dirname(path)} has no usable list of ignored files`);
-  return readFileSync(path, "utf8")
-    .split("\n")
-    .map(parseIgnoreLine)
-    .filter((pattern) => pattern !== null);
+/** Reads lists of ignored files, as many bytes as there is room for. Throws where one is not usable. */
+function readerOf(room: number): { read(path: string): PathPattern[] } {
+  let left = room;
+  return {
+    read(path) {
+      const stats = statSync(path, { throwIfNoEntry: false });
+      if (stats === undefined) return [];
+      left -= stats.size;
+      if (!stats.isFile() || left < 0)
+        throw new Error(`${dirname(path)} has no usable list of ignored files`);
+      return readFileSync(path, "utf8")
+        .split("\n")
+        .map(parseIgnoreLine)
+        .filter((pattern) => pattern !== null);
+    },
+  };
 }

@@ -144,17 +144,27 @@ export class Permissions {
   /** Asks somebody else's question here too; `answer` hands what is answered to the asker. */
   relay(prompt: PermissionPrompt, answer: Apply): { retract(outcome: Outcome): void } {
     const question = this.questions.open(prompt, answer);
-    void question.outcome.then((outcome) => {
-      this.announce(prompt, outcome);
-      if (outcome.allowed || outcome.reason === "user") return;
-      answer({ decision: "deny", scope: "once" }, outcome.reason).catch((error) => {
-        // The asker has ended it before: that is how it ended here.
-        if (error instanceof EngineError && error.code === "not_found") return;
-        this.asking.log().error("A denial did not reach who asked", { error });
-      });
-    });
+    void this.endRelayed(prompt, question.outcome, answer);
     question.shownAs(this.asking.onRequest(prompt));
     return { retract: question.end };
+  }
+
+  /** Never rejects: nobody waits for it. */
+  private async endRelayed(
+    prompt: PermissionPrompt,
+    ended: Promise<Outcome>,
+    answer: Apply,
+  ): Promise<void> {
+    const outcome = await ended;
+    try {
+      this.announce(prompt, outcome);
+      if (outcome.allowed || outcome.reason === "user") return;
+      await answer({ decision: "deny", scope: "once" }, outcome.reason);
+    } catch (error) {
+      // The asker has ended it before: that is how it ended here.
+      if (error instanceof EngineError && error.code === "not_found") return;
+      this.asking.log().error("A denial did not reach who asked", { error });
+    }
   }
 
   denyAll(reason: PermissionDenial): void {

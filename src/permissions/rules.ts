@@ -5,10 +5,11 @@
 import type { PermissionRule } from "../config/permission-rule.ts";
 import type { PermissionRules } from "../config/permission-rules.ts";
 import type { ApprovalMode } from "../domain/permission.ts";
+import { isWithin } from "../lib/paths.ts";
 import { type CheckedCall, isCommand, isRisky } from "./call.ts";
 import type { CommandPart } from "./command.ts";
 import { type CommandScope, isContained, isPlainMove, scopeOf } from "./command-scope.ts";
-import { wordsOfRule } from "./command-words.ts";
+import { type Words, wordsOfRule } from "./command-words.ts";
 import { saysMore } from "./first-words.ts";
 import type { Surroundings } from "./places.ts";
 import { matchesTool, matchRule } from "./rule-match.ts";
@@ -113,15 +114,34 @@ function judgeCommand(
   if (first === undefined) return null;
   const scope = scopeOf(first, parts);
   let allowed: Milder | null = null;
+  let spelled: Spelled | null = null;
   let isOpen = isWorseThanItsParts(first.call, parts);
   for (const unit of units) {
     const { part } = unit;
-    const judged = judgeUnit(rules, unit, (rule) => part !== null && mayAllow(rule, part, scope));
+    const judged = judgeUnit(rules, unit, (rule) => {
+      if (part === null || !mayAllow(rule, part, scope)) return false;
+      spelled = { words: part.words, count: wordsOfRule(rule.command ?? "").length };
+      return true;
+    });
     if (judged?.action === "ask") return judged;
     if (judged !== null) allowed ??= judged;
-    else isOpen ||= part === null || !(isPlainMove(part, scope) || approved(part));
+    else if (part === null) isOpen = true;
+    else isOpen ||= !(isPlainMove(part, scope) || approved(part) || isSpelledOut(part, spelled));
   }
   return isOpen ? null : allowed;
+}
+
+/** The words of a program that a rule allows, and how many of them the rule has. */
+type Spelled = { words: Words; count: number };
+
+/** The program that the allowed one runs, where the rule says so: `uv run pytest`, not `uv run`. */
+function isSpelledOut(part: CommandPart, spelled: Spelled | null): boolean {
+  if (spelled === null || part.direct || part.sets.length > 0) return false;
+  const start = spelled.words.length - part.words.length;
+  const own = spelled.count - start;
+  if (start < 1 || own < 1 || saysMore(part.words, own)) return false;
+  if (isRisky(part.level) && own !== part.words.length) return false;
+  return part.words.every((word, index) => word === spelled.words[start + index]);
 }
 
 /** What is dangerous about the whole, no rule about its parts has meant. */
@@ -129,7 +149,7 @@ const isWorseThanItsParts = ({ assessment }: CheckedCall, parts: readonly Comman
   isRisky(assessment.level) && !parts.some(({ level }) => isRisky(level));
 
 function mayAllow(rule: PermissionRule, part: CommandPart, scope: CommandScope): boolean {
-  if (!isContained(part, scope)) return false;
+  if (!isContained(part, scope) || !isWithin(scope.workspace, scope.directory)) return false;
   const program = part.words[0] ?? "";
   // The rule means the program of the workspace.
   const isElsewhere = scope.directory !== scope.workspace || scope.moves;

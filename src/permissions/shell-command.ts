@@ -2,13 +2,12 @@
 import type { RiskLevel } from "../domain/permission.ts";
 import type { CommandPart, CommandShape, ShellCommand } from "./command.ts";
 import { UNKNOWN } from "./shell/braces.ts";
-import { type CommandLine, programWord } from "./shell/command-line.ts";
+import { type CommandLine, programOf } from "./shell/command-line.ts";
 import { commandLines, type Found, type Surrounding } from "./shell/command-lines.ts";
 import { dangerOf } from "./shell/dangers.ts";
 import { doubtOf, doubtOfText } from "./shell/doubts.ts";
 import { type Downloads, openDownloads } from "./shell/downloads.ts";
 import type { Inner } from "./shell/inner.ts";
-import { programName } from "./shell/options.ts";
 import { dangerInText } from "./shell/program-texts.ts";
 import { bindRedirects } from "./shell/redirects.ts";
 import { innerOf } from "./shell/runners.ts";
@@ -110,7 +109,7 @@ function readOne(
   const danger =
     dangerAnywhere(reading, command) ??
     (unknown ? "runs a text that is only known when it runs" : null);
-  if (danger !== null || !command.within) reading.parts.push(partOf(command, danger));
+  reading.parts.push(partOf(command, danger));
   followDirectory(reading, command);
   for (const each of inner) readInner(reading, command, each, depth);
 }
@@ -141,6 +140,7 @@ function readInner(reading: Reading, outer: CommandLine, inner: Inner, depth: nu
   const names = inner.words.map(({ visible, literal }) => literal ?? visible.join(" "));
   const command: CommandLine = {
     source: names.join(" ").replaceAll(UNKNOWN, "…"),
+    program: programOf(inner.words),
     words: inner.words,
     sets: inner.assigns
       ? settingsAmong(outer.words.slice(1, outer.words.length - inner.words.length))
@@ -149,7 +149,6 @@ function readInner(reading: Reading, outer: CommandLine, inner: Inner, depth: nu
     input: outer.input,
     direct: false,
     repeated: inner.repeated === true || outer.repeated,
-    within: inner.within === true,
   };
   readOne(reading, command, [], depth + 1);
 }
@@ -167,7 +166,7 @@ const STREAM_READERS = new Set(["source", "."]);
 
 /** What a shell is given as `<(echo …)` is a text; anything else that is printed is not known. */
 function streamedTexts(command: CommandLine, streams: readonly Found[]): Inner[] {
-  const program = programName(programWord(command));
+  const { program } = command;
   const runs = isShell(program) || isInterpreter(program) || STREAM_READERS.has(program);
   if (!runs || streams.length === 0) return [];
   const [only] = streams;
@@ -183,7 +182,7 @@ function streamedTexts(command: CommandLine, streams: readonly Found[]): Inner[]
 }
 
 function followDirectory(reading: Reading, command: CommandLine): void {
-  const program = programName(programWord(command));
+  const { program } = command;
   if (program !== "cd" && program !== "pushd") return;
   const { home, directories } = reading;
   const target = command.words.findLast(({ visible }) => !visible[0]?.startsWith("-"));

@@ -18,7 +18,9 @@ import {
 } from "./call.ts";
 import type { CommandPart } from "./command.ts";
 import { MOVERS } from "./command-scope.ts";
+import { programName, type Words } from "./command-words.ts";
 import { type Place, placeOf, type Surroundings } from "./places.ts";
+import { expandBraces } from "./shell/braces.ts";
 
 export type Unit = {
   call: CheckedCall;
@@ -71,7 +73,8 @@ export function unitsOf(call: CheckedCall, where: Surroundings): Unit[] {
     const all = part === null ? wordsIn(commandText(call)) : wordsOf(part);
     const words = { items: all.slice(0, room), whole: all.length <= room };
     room -= words.items.length;
-    const start = ways[index] ?? { items: [directoryOf(shared)], whole: true };
+    const way = ways[index] ?? { items: [directoryOf(shared)], whole: true };
+    const start = { ...way, items: goneTo(part?.words ?? [], way.items, where) };
     const places = once(() => placesIn(words, start, shared));
     return { ...shared, part, words: () => words, places };
   });
@@ -99,6 +102,28 @@ function directoriesOf(
     return before;
   });
 }
+
+const GOING = new Set(["git", "make", "gmake", "tar", "bsdtar", "gtar"]);
+
+/** These folders, and those that options as `-C folder` lead to from there, one after the other. */
+function goneTo(words: Words, starts: readonly string[], { home }: Surroundings): string[] {
+  const reached = [...starts];
+  if (!GOING.has(programName(words[0] ?? ""))) return reached;
+  let now = starts;
+  for (const folder of foldersAmong(words).slice(0, DIRECTORIES_MAX)) {
+    now = now.map((from) => placeOf(folder, from, home).written);
+    reached.push(...now);
+  }
+  return reached;
+}
+
+/** What only the shell knows is left out. */
+const foldersAmong = (words: Words): string[] =>
+  words.flatMap((word, index) => {
+    const before = words[index - 1] ?? "";
+    if (/^(?:-[A-Za-z]*C|--directory)$/.test(before)) return word ?? [];
+    return /^(?:-C|--directory=)(.+)/.exec(word ?? "")?.[1] ?? [];
+  });
 
 function placesIn(
   words: Found<string>,
@@ -152,9 +177,17 @@ function namesIn(folder: string): string[] {
   }
 }
 
-function wordsOf({ words, redirections }: CommandPart): string[] {
-  return [...words, ...redirections.map(({ path }) => path)].filter((word) => word !== null);
+function wordsOf({ text, words, redirections }: CommandPart): string[] {
+  const known = [...words, ...redirections.map(({ path }) => path)].filter((word) => word !== null);
+  return words.includes(null) ? [...known, ...bracedIn(text)] : known;
 }
+
+/** What the lists in braces stand for; among the words they are unknown. */
+const bracedIn = (text: string): string[] =>
+  wordsIn(text).flatMap((word) => {
+    const expanded = word.includes("{") ? expandBraces(word) : null;
+    return expanded === null || expanded.length === 1 ? [] : expanded;
+  });
 
 /** Of a text that was not understood. */
 const wordsIn = (text: string): string[] => text.replace(/["'\\]/g, "").split(/[\s;&|()<>`]+/);

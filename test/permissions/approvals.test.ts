@@ -97,8 +97,9 @@ test.each([
   ["npm run test", "npm run test -- --watch"],
   ["npm run test", "npm run test 2> /dev/null"],
   ["npm run test > out.txt", "npm run test > out.txt"],
-  ["npm run test", "cd src && npm run test"],
-  ["cd src && npm run test", "npm run test"],
+  ["npm run test", "npm run test -- *"],
+  ["cd src && npm run test", "cd src && npm run test"],
+  ["git log", "git log --format=[%h]"],
   ["ls", "ls -la src; ls"],
   ["  ls", "ls x"],
   ["./run go", "./src/../run go"],
@@ -131,6 +132,17 @@ test.each([
   ["npm run test", "npm run test $(x)"],
   ["npm run test", "cd .. && npm run test"],
   ["npm run test", "cd outside-link && npm run test"],
+  ["npm run test", "cd src && npm run test"],
+  ["npm run test", "pushd src && npm run test"],
+  ["cd src && npm run test", "npm run test"],
+  ["ls", "cd src && ls"],
+  ["npm run test", "npm run test *"],
+  ["npm run test", "npm run test -?script-shell=x"],
+  ["npm run test", "npm run test [-]-*"],
+  ["make", "make S*"],
+  ["make all", "make all S*"],
+  ["git log", "git log --o*"],
+  ["sort a", "sort ?o* a"],
   ["npm run test", "cd src && npm run test > x"],
   ["npm run test", "cd src && cd $X && npm run test"],
   ["npm run test", "npm test"],
@@ -173,8 +185,46 @@ test("a command is the same in its own folder only, where it is known as a whole
   expect(covers(fixture, inSub("bash x"), inSub("bash x"))).toBe(true);
   expect(covers(fixture, inSub("bash x"), commandCall("bash x"))).toBe(false);
   expect(covers(fixture, commandCall("./run go"), inSub("./run go"))).toBe(false);
-  expect(covers(fixture, commandCall("sub/run go"), inSub("./run go"))).toBe(true);
-  expect(covers(fixture, commandCall("npm test"), inSub("npm test"))).toBe(true);
+  expect(covers(fixture, commandCall("sub/run go"), inSub("./run go"))).toBe(false);
+  expect(covers(fixture, inSub("./run go"), inSub("./run go away"))).toBe(true);
+});
+
+test("what was approved in the workspace is not what another folder of it says under the same words", () => {
+  using fixture = toolFixture();
+  mkdirSync(join(fixture.workspace, "vendor/evil"), { recursive: true });
+  symlinkSync(".", join(fixture.workspace, "here"));
+  const inEvil = (text: string) => commandCall(text, { cwd: "vendor/evil" });
+  for (const text of ["npm run test", "make all", "git status", "pytest", "unheard deploy"]) {
+    expect(covers(fixture, commandCall(text), inEvil(text))).toBe(false);
+    expect(covers(fixture, inEvil(text), commandCall(text))).toBe(false);
+    expect(covers(fixture, inEvil(text), inEvil(`${text} x`))).toBe(true);
+    expect(covers(fixture, commandCall(text), commandCall(text, { cwd: "here" }))).toBe(true);
+  }
+  for (const text of ["ls", "cat a", "pwd"])
+    expect(covers(fixture, commandCall(text), inEvil(text))).toBe(true);
+  expect(sharedCovers(fixture, ["terminal:npm"], commandCall("npm test"))).toBe(true);
+  expect(sharedCovers(fixture, ["terminal:*", "terminal:npm"], inEvil("npm test"))).toBe(false);
+  expect(sharedCovers(fixture, ["terminal:l*"], inEvil("ls"))).toBe(true);
+  const [, session] = suggestedScopes(
+    { call: inEvil("npm run test"), where: where(fixture) },
+    false,
+  );
+  expect(session).toEqual({
+    scope: "session",
+    keys: ["terminal@vendor%2Fevil:npm run test"],
+    covers: "npm run test in vendor/evil with any arguments, in this session",
+  });
+});
+
+test("always edits says what it covers", () => {
+  using fixture = toolFixture();
+  const scopes = suggestedScopes(
+    { call: fileCall("file_edit", "a"), where: where(fixture) },
+    false,
+  );
+  expect(scopes.find(({ scope }) => scope === "always_edits")?.covers).toBe(
+    "file edits, and what mode default does not ask about; commands still ask",
+  );
 });
 
 test("no approval covers more risk than was approved, and none what is dangerous", () => {
@@ -270,6 +320,19 @@ test("patterns of the shared file never reach what Git ignores, or what is outsi
   expect(sharedCovers(fixture, ["file_read:./a.env"], fileCall("file_read", "a.env"))).toBe(true);
   // There it is a file of that name; a tool is trusted for a session only.
   expect(sharedCovers(fixture, ["file_read:file_read"], fileCall("file_read", "x"))).toBe(false);
+});
+
+test("a list of ignored files that is too long to be held against a path ignores it", () => {
+  using fixture = toolFixture();
+  const read = (path: string) =>
+    sharedCovers(fixture, ["file_read:*"], fileCall("file_read", path));
+  fixture.write("ws/.gitignore", "*.env\n".repeat(3_000));
+  expect(read("src/a.ts")).toBe(true);
+  expect(read(`${"a/".repeat(500)}a.ts`)).toBe(false);
+  // Each of them alone is short enough.
+  fixture.write("ws/src/.gitignore", "*.env\n".repeat(3_000));
+  expect(read("src/a.ts")).toBe(false);
+  expect(read("a.ts")).toBe(true);
 });
 
 test("what each scope would store is suggested word for word", () => {

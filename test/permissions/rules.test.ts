@@ -108,6 +108,82 @@ test.each([
   expect(ruled(commandCall(text), globally(command("deny", "git push")))).toBe("deny");
 });
 
+test.each([
+  "npx git push",
+  "npx -y git push",
+  "bunx git push",
+  "npm exec -- git push",
+  "pnpm exec git push",
+  "pnpm -C x exec git push",
+  "yarn exec git push",
+  "uv run git push",
+  "uv run --with x git push",
+  "poetry run git push",
+  "pipenv run git push",
+  "pdm run git push",
+  "hatch run git push",
+  "bundle exec git push",
+  "mise exec node@20 -- git push",
+  "mise x -c 'git push'",
+  "asdf exec git push",
+  "op run --env-file=x -- git push",
+  "direnv exec . git push",
+  "perf stat -e cycles git push",
+  "perf record -o x -- git push",
+  "valgrind --tool=memcheck git push",
+  "gdb -q --args git push",
+  "firejail --net=none git push",
+  "bwrap --ro-bind / / --dev /dev --setenv A B git push",
+  "proot -r x -b /a:/b git push",
+  "setpriv --reuid 1 --clear-groups git push",
+  "chpst -u x git push",
+  "sg group 'git push'",
+  "sg group -c 'git push'",
+  "tmux new -d -s x 'git push'",
+  "tmux -L x new-session -s x git push",
+  "screen -dmS x git push",
+  "capsh --drop=all -- -c 'git push'",
+  "start-stop-daemon --start --exec git -- push",
+  "winpty git push",
+  "faketime -f '@2020-01-01' git push",
+  "faketime '1 day ago' git push",
+  "dbus-run-session -- git push",
+  "xvfb-run -a -s '-screen 0 1x1x8' git push",
+  "unbuffer git push",
+  "script -qc 'git push' /dev/null",
+  "systemd-run --user -p A=1 git push",
+  "chrt -r 50 git push",
+  "taskset -c 0-3 git push",
+  "numactl --cpunodebind 0 git push",
+  "cgexec -g cpu:x git push",
+  "unshare -n git push",
+  "nsenter -t 1 -n git push",
+  "docker run --rm -v a:b image git push",
+  "podman exec -it box git push",
+])("a denied command is found behind %s", (text) => {
+  expect(ruled(commandCall(text), globally(command("deny", "git push")))).toBe("deny");
+});
+
+test("a program that runs another is allowed by a rule that says which", () => {
+  using fixture = toolFixture();
+  const rules = ["npx tsc", "uv run pytest", "npx", "timeout 5 rm -rf build"];
+  const allowed = globally(...rules.map((each) => command("allow", each)));
+  const judge = (text: string) => ruled(commandCall(text), allowed, fixture);
+  for (const text of ["npx tsc --noEmit", "uv run pytest -q && npx tsc", "timeout 5 rm -rf build"])
+    expect([text, judge(text)]).toEqual([text, "allow"]);
+  const others = [
+    "npx eslint",
+    "npx -y tsc",
+    "uv run sh",
+    "timeout 5 rm -rf build /",
+    "env npx tsc",
+  ];
+  for (const text of [...others, "npx tsc > x", "npx tsc $(id)"])
+    expect([text, judge(text)]).toEqual([text, "nothing"]);
+  const asked = globally(command("ask", "tsc"), command("allow", "npx tsc"));
+  expect(ruled(commandCall("npx tsc"), asked, fixture)).toBe("ask");
+});
+
 test.each(["eval $X", 'bash -c "$X"', "X=push; git $X", "$(echo git) push", "echo git push | sh"])(
   "a denied command may be in %s, so every mode asks",
   (text) => {

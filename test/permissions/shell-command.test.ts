@@ -208,6 +208,8 @@ test("hostile texts end in bounded time, without an exception", async () => {
     `bash -c "${"ls | ".repeat(12_000)}"`,
     "x".repeat(5_000_000),
     `${"sudo ".repeat(12_000)}ls`,
+    `${"cd x;".repeat(8)}cat ${`${"*/".repeat(2_000)} `.repeat(15)}`,
+    `${"cd x;".repeat(8)}cat ${`${".*s".repeat(60)} `.repeat(330)}`,
   ];
   const startedAt = performance.now();
   for (const command of commands) expect((await assess(command)).level).toMatch(/high|medium/);

@@ -47,10 +47,22 @@ test("a file that a rule denies is not read from a folder that the command goes 
     "(cd config; cat prod.key)",
     "bash -c 'cd config; cat prod.key'",
     "cat < config/prod.key",
+    "cat config/{prod,x}.key",
+    "cat {config/prod,x}.k{ey,ez}",
+    "cat $X config/{x,'prod'}.key",
+    "git -C config diff -- prod.key",
+    "git -C sub -C ../config show prod.key",
+    "make -Cconfig prod.key",
+    "make --directory=config prod.key",
+    "tar -cf ../x.tar -C config prod.key",
+    "tar cf - --directory config prod.key",
+    "cd sub && git -C ../config add prod.key",
   ];
   const judged = commands.map((each) => judgeByRules(KEY_DENIED, commandCall(each), where)?.action);
   expect(judged).toEqual(commands.map(() => "deny"));
   expect(judgeByRules(KEY_DENIED, commandCall("cd config && cat other.key"), where)).toBeNull();
+  for (const command of ["cat $X", "git -C sub add prod.key", "git -C $X status", "ls {a,b}.key"])
+    expect(judgeByRules(KEY_DENIED, commandCall(command), where)).toBeNull();
   const unknown = judgeByRules(KEY_DENIED, commandCall("cd $WHERE && cat prod.key"), where);
   expect(unknown?.action).toBe("ask");
 });
@@ -105,6 +117,10 @@ test("a rule that allows a command allows no option that says what else is run o
     "printf -v PATH .; ls",
     "git log -p --output ../x",
     "git apply --unsafe-paths x.patch",
+    "npm run test *",
+    "npm run test -?script-shell=x",
+    "make S*",
+    "rg [-]-p* x",
   ];
   for (const command of commands) expect(judge(command)).not.toBe("allow");
   const spelled = rulesOf({ action: "allow", command: "make -f build.mk" });

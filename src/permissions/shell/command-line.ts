@@ -1,4 +1,5 @@
 /** One command of a shell text, as far as it can be seen before it runs. */
+import { programName } from "./options.ts";
 import type { Word } from "./words.ts";
 
 export type Setting = { name: string; value: Word | null };
@@ -10,6 +11,8 @@ export type Input = { from: "nothing" } | { from: "pipe" } | { from: "text"; tex
 
 export type CommandLine = {
   source: string;
+  /** Its name as it is looked up; empty: none, or only known when it runs. */
+  program: string;
   /** The program first; empty: it only sets variables or redirects. */
   words: readonly Word[];
   sets: readonly Setting[];
@@ -18,12 +21,13 @@ export type CommandLine = {
   direct: boolean;
   /** It is run for each of many things, whose names are put into it. */
   repeated: boolean;
-  /** It belongs to the command before it, as the tool after `npx`; judged, but no part of its own. */
-  within: boolean;
 };
 
-/** The program, as it is looked up; empty: none, or only known when it runs. */
+/** The program as it is written; empty: none, or only known when it runs. */
 export const programWord = ({ words }: Pick<CommandLine, "words">): string => {
   const program = words[0];
   return program && !program.pattern ? (program.literal ?? "") : "";
 };
+
+export const programOf = (line: readonly Word[]): string =>
+  programName(programWord({ words: line }));

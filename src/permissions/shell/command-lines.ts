@@ -1,5 +1,11 @@
 /** Every command in a syntax tree, in the order of the text: in pipes, lists, loops, functions, substitutions. */
-import type { CommandLine, Input, Redirection, Setting } from "./command-line.ts";
+import {
+  type CommandLine,
+  type Input,
+  programOf,
+  type Redirection,
+  type Setting,
+} from "./command-line.ts";
 import { lostDash } from "./doubts.ts";
 import { type SyntaxNode, sourceOf, WORD_TYPES } from "./syntax.ts";
 import { literalWord, stringText, unknownWord, type Word, wordOf } from "./words.ts";
@@ -102,7 +108,13 @@ function addCommand(
   if (own.words.length + own.sets.length + own.redirections.length > 0 && first) {
     const last = redirects.findLast(({ type }) => type !== "heredoc_redirect")?.end ?? first.end;
     const source = text.slice(first.start, Math.max(last, first.end));
-    const command: CommandLine = { ...around, ...own, source, input, within: false };
+    const command: CommandLine = {
+      ...around,
+      ...own,
+      program: programOf(own.words),
+      source,
+      input,
+    };
     walk.found.push({ kind: "command", command, streams });
   }
   for (const node of nested) {

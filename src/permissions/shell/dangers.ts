@@ -11,6 +11,7 @@ import {
   PRIVILEGED,
 } from "./program-texts.ts";
 import { type Base, harmOfReading, harmOfWriting } from "./sensitive-paths.ts";
+import { mayBeSensitive } from "./sensitive-patterns.ts";
 import { programTexts, readsProgram } from "./shells.ts";
 import { harmOfSetting, settingsAmong } from "./variables.ts";
 import { lossesOf, writesOf } from "./write-targets.ts";
@@ -27,6 +28,7 @@ export function dangerOf(command: CommandLine, base: Base): string | null {
     dangerOfName(command) ??
     dangerOfSettings(command) ??
     dangerOfRedirections(command, base) ??
+    dangerOfPatterns(command, base) ??
     dangerOfArguments(command, base) ??
     dangerOfTexts(command) ??
     dangerInText(command.source)
@@ -46,7 +48,7 @@ function dangerOfName(command: CommandLine): string | null {
 }
 
 function dangerOfSettings(command: CommandLine): string | null {
-  const program = programName(programWord(command));
+  const { program } = command;
   const among = SETTERS.has(program) ? settingsAmong(command.words.slice(1)) : [];
   for (const setting of [...command.sets, ...among]) {
     const harm = harmOfSetting(setting);
@@ -64,8 +66,15 @@ function dangerOfRedirections({ redirections }: CommandLine, base: Base): string
   return null;
 }
 
+function dangerOfPatterns({ words: line, redirections }: CommandLine, base: Base): string | null {
+  for (const { pattern, visible } of [...line, ...redirections.map(({ target }) => target)])
+    if (pattern && visible.some((each) => mayBeSensitive(each, base)))
+      return "may read keys or passwords";
+  return null;
+}
+
 function dangerOfArguments(command: CommandLine, base: Base): string | null {
-  const program = programName(programWord(command));
+  const { program } = command;
   const given = command.words.slice(1).flatMap(({ visible }) => visible);
   const danger = dangerOfProgram({ program, given, repeated: command.repeated }, base);
   if (danger !== null) return danger;
@@ -88,7 +97,7 @@ function dangerOfArguments(command: CommandLine, base: Base): string | null {
 
 /** Programs of other languages among its words, or in what it reads. */
 function dangerOfTexts(command: CommandLine): string | null {
-  const program = programName(programWord(command));
+  const { program } = command;
   if (command.input.from === "pipe" && readsProgram(command)) return "pipes into an interpreter";
   const given = command.words.slice(1).flatMap(({ visible }) => visible);
   for (const text of programTexts(command)) {

@@ -65,6 +65,10 @@ function doubtOfNode(text: string, { node, inString, inExpansion }: Place): stri
       return RESERVED.has(source) ? `has a misplaced '${source}'` : null;
     case "string":
       return doubtOfExpanding(text, node, node.start + 1, node.end - 1, true);
+    case "file_redirect":
+      return node.children.some((child) => isForced(text, child))
+        ? "has a redirection that not all shells take for the same"
+        : null;
     case "heredoc_redirect":
       return doubtOfHeredoc(text, node);
     case "expansion":
@@ -84,6 +88,10 @@ function doubtOfNode(text: string, { node, inString, inExpansion }: Place): stri
       return null;
   }
 }
+
+/** To zsh `>! file` overwrites the file whatever is set; to others its file is `!`. */
+const isForced = (text: string, node: SyntaxNode): boolean =>
+  WORD_TYPES.has(node.type) && /[!|]/.test(text[node.start] ?? "");
 
 const RESERVED = new Set(["{", "}", "do", "done", "then", "elif", "else", "fi", "esac", "coproc"]);
 

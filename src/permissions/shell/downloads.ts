@@ -1,6 +1,6 @@
 /** Files that a command fetches or unpacks from a text, and runs afterwards. */
 import { type CommandLine, programWord } from "./command-line.ts";
-import { programName, words } from "./options.ts";
+import { words } from "./options.ts";
 import { absolute, type Base } from "./sensitive-paths.ts";
 import { isInterpreter, isShell } from "./shells.ts";
 import { operandsOf, outputsOf } from "./write-targets.ts";
@@ -18,7 +18,7 @@ export function openDownloads(): Downloads {
   let fetches = false;
   return {
     dangerOf(command, base) {
-      const program = programName(programWord(command));
+      const { program } = command;
       const given = command.words.slice(1).flatMap(({ visible }) => visible);
       const script = scriptOf(program, programWord(command), given);
       if (script !== null && files.has(absolute(script, base))) return "runs what it downloads";

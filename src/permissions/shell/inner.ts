@@ -8,6 +8,5 @@ export type Inner =
       words: readonly Word[];
       assigns?: boolean;
       repeated?: boolean;
-      within?: boolean;
     }
   | { kind: "text"; text: string | null };

@@ -10,11 +10,12 @@ export const programName = (word: string): string =>
     .toLowerCase()
     .replace(/\.exe$/, "");
 
-/** Where the first word stands that is no option. `taking`: the options that take the next word. */
+/** Where the first word stands that is no option. `taking`: the options that take the next word, or two. */
 export function firstOperand(
   line: readonly Word[],
   from: number,
-  taking: ReadonlySet<string>,
+  taking: ReadonlySet<string> = NONE,
+  takingTwo: ReadonlySet<string> = NONE,
 ): number {
   let at = from;
   while (at < line.length) {
@@ -22,9 +23,12 @@ export function firstOperand(
     if (option === "--") return at + 1;
     if (!/^[-+]./.test(option)) return at;
     at += takesNext(option, taking) ? 2 : 1;
+    if (takingTwo.has(option)) at += 2;
   }
   return line.length;
 }
+
+export const NONE: ReadonlySet<string> = new Set();
 
 /** In `-ab` the one that takes a value is the last, or has it in the same word. */
 export function takesNext(option: string, taking: ReadonlySet<string>): boolean {

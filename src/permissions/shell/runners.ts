@@ -1,13 +1,13 @@
 /** Programs that run what stands among their words, and where it stands there. */
-import { type CommandLine, programWord } from "./command-line.ts";
+import type { CommandLine } from "./command-line.ts";
 import type { Inner } from "./inner.ts";
-import { firstOperand, optionValue, programName, words } from "./options.ts";
+import { firstOperand, optionValue, words } from "./options.ts";
 import { shellTexts } from "./shells.ts";
 import { SPECIAL_RUNNERS } from "./special-runners.ts";
 import type { Word } from "./words.ts";
 
-/** `takes`: options with a value; `operands`: how many words stand before the command. */
-type Runner = { takes?: string; operands?: number; assigns?: boolean };
+/** `takes`: options with a value, or with two; `operands`: how many words stand before the command. */
+type Runner = { takes?: string; takesTwo?: string; operands?: number; assigns?: boolean };
 
 const RUNNERS: Record<string, Runner> = {
   env: { takes: "-u --unset -C --chdir -S --split-string", assigns: true },
@@ -30,7 +30,28 @@ const RUNNERS: Record<string, Runner> = {
   ionice: { takes: "-c -n -p -P -u --class --classdata" },
   chrt: { takes: "-T -P -D", operands: 1 },
   taskset: { operands: 1 },
-  numactl: { takes: "-C -N -m -i -p" },
+  numactl: { takes: "-C -N -m -i -p --cpunodebind --physcpubind --membind --interleave" },
+  setpriv: {
+    takes:
+      "--groups --reuid --regid --ruid --euid --rgid --egid --inh-caps --ambient-caps --bounding-set --securebits --pdeathsig",
+  },
+  chpst: { takes: "-u -U -b -/ -C -e -n -l -L -m -d -o -p -f -c -t -r -a" },
+  cgexec: { takes: "-g" },
+  gosu: { operands: 1 },
+  "su-exec": { operands: 1 },
+  runuser: { takes: "-u -g -G -s -w" },
+  firejail: {},
+  proot: { takes: "-r -b -q -w -k -R -S --rootfs --bind --qemu --pwd --cwd --kernel-release" },
+  bwrap: {
+    takes:
+      "--dir --tmpfs --proc --dev --mqueue --chdir --unsetenv --uid --gid --hostname --args --seccomp --lock-file --remount-ro --cap-add --cap-drop --exec-label --file-label --perms --size --userns --pidns --sync-fd --block-fd --info-fd --argv0",
+    takesTwo:
+      "--bind --bind-try --dev-bind --dev-bind-try --ro-bind --ro-bind-try --setenv --symlink --file --bind-data --ro-bind-data --chmod",
+  },
+  valgrind: {},
+  faketime: { takes: "-p --pid", operands: 1 },
+  winpty: {},
+  screen: { takes: "-S -c -e -h -p -s -t -T" },
   stdbuf: { takes: "-i -o -e --input --output --error" },
   time: { takes: "-f -o --format --output" },
   strace: { takes: "-o -e -p -s -u -E -P -a -b -I -O -S -X" },
@@ -61,35 +82,42 @@ const RUNNERS: Record<string, Runner> = {
   "!": {},
 };
 
-/** Run a tool of a project: what follows belongs to their own line. */
-const PROJECT_RUNNERS: Record<string, ReadonlySet<string>> = {
-  npx: words(""),
-  pnpx: words(""),
-  bunx: words(""),
-  uvx: words(""),
-  npm: words("exec x"),
-  pnpm: words("exec dlx"),
-  yarn: words("exec dlx"),
-  bun: words("x"),
-  uv: words("run"),
-  poetry: words("run"),
-  pipenv: words("run"),
-  pdm: words("run"),
-  hatch: words("run"),
-  rye: words("run"),
-  conda: words("run"),
-  bundle: words("exec"),
-  mise: words("exec x"),
-  asdf: words("exec"),
+/** Run what follows one of these words, where they do not run it at once: often a tool of the project. */
+type VerbRunner = { verbs?: string; takes?: string };
+
+const PROJECT_OPTIONS =
+  "-p --package -w --workspace --with --python --prefix --cwd -C --directory -n --name --extra";
+const VERB_RUNNERS: Record<string, VerbRunner> = {
+  npx: {},
+  pnpx: {},
+  bunx: {},
+  uvx: {},
+  npm: { verbs: "exec x" },
+  pnpm: { verbs: "exec dlx" },
+  yarn: { verbs: "exec dlx" },
+  bun: { verbs: "x" },
+  uv: { verbs: "run" },
+  poetry: { verbs: "run" },
+  pipenv: { verbs: "run" },
+  pdm: { verbs: "run" },
+  hatch: { verbs: "run" },
+  rye: { verbs: "run" },
+  conda: { verbs: "run" },
+  bundle: { verbs: "exec" },
+  asdf: { verbs: "exec" },
+  op: { verbs: "run", takes: "--env-file --account --environment" },
+  perf: {
+    verbs: "stat record trace",
+    takes: "-e --event -o --output -p --pid -t --tid -C --cpu -F --freq -c --count -r --repeat",
+  },
 };
-const PROJECT_OPTIONS = words(
-  "-p --package -w --workspace --with --python --prefix --cwd -C --directory -n --name --extra",
-);
 
 /** Options whose value is a text of shell commands. */
 const TEXT_OPTIONS: Record<string, ReadonlySet<string>> = {
   su: words("-c --command"),
-  script: words("-c --command"),
+  script: words("-c --command -qc -ec -qec"),
+  sg: words("-c"),
+  mise: words("-c --command"),
   flock: words("-c --command"),
   npx: words("-c --call"),
   npm: words("-c --call"),
@@ -111,7 +139,7 @@ const TEXT_OPTIONS: Record<string, ReadonlySet<string>> = {
 
 /** Everything that this command runs besides itself, in order. */
 export function innerOf(command: CommandLine): Inner[] {
-  const program = programName(programWord(command));
+  const { program } = command;
   const line = command.words;
   if (program === "") return [];
   const found: Inner[] = [...shellTexts(command)];
@@ -122,16 +150,17 @@ export function innerOf(command: CommandLine): Inner[] {
   if (runner) found.push(...runBy(line, runner));
   const special = Object.hasOwn(SPECIAL_RUNNERS, program) ? SPECIAL_RUNNERS[program] : undefined;
   if (special) found.push(...special(line));
-  const verbs = Object.hasOwn(PROJECT_RUNNERS, program) ? PROJECT_RUNNERS[program] : undefined;
-  if (verbs) found.push(...runInProject(line, verbs));
+  const verbRunner = Object.hasOwn(VERB_RUNNERS, program) ? VERB_RUNNERS[program] : undefined;
+  if (verbRunner) found.push(...runByVerb(line, verbRunner));
   return found.filter((inner) => inner.kind === "text" || inner.words.length > 0);
 }
 
-function runBy(line: readonly Word[], { takes = "", operands = 0, assigns }: Runner): Inner[] {
+function runBy(line: readonly Word[], runner: Runner): Inner[] {
+  const { takes = "", takesTwo = "", operands = 0, assigns } = runner;
   // `command -v` looks a program up.
   if (line[0]?.literal === "command" && /^-[vV]/.test(line[1]?.literal ?? "")) return [];
   const found: Inner[] = [];
-  let from = firstOperand(line, 1, words(takes));
+  let from = firstOperand(line, 1, words(takes), words(takesTwo));
   if (takes.includes("-S")) {
     const split = optionValue(line.slice(1, from), words("-S --split-string"));
     const joined = line.slice(1, from).find(({ literal }) => /^-[a-z]*S./.test(literal ?? ""));
@@ -145,9 +174,9 @@ function runBy(line: readonly Word[], { takes = "", operands = 0, assigns }: Run
   return found;
 }
 
-function runInProject(line: readonly Word[], verbs: ReadonlySet<string>): Inner[] {
-  const at = verbs.has("") ? 0 : firstOperand(line, 1, PROJECT_OPTIONS);
-  if (!verbs.has("") && !verbs.has(line[at]?.literal ?? "")) return [];
-  const from = firstOperand(line, at + 1, PROJECT_OPTIONS);
-  return [{ kind: "line", words: line.slice(from), within: true }];
+function runByVerb(line: readonly Word[], { verbs, takes = PROJECT_OPTIONS }: VerbRunner): Inner[] {
+  const taking = words(takes);
+  const at = verbs === undefined ? 0 : firstOperand(line, 1, taking);
+  if (verbs !== undefined && !words(verbs).has(line[at]?.literal ?? "")) return [];
+  return [{ kind: "line", words: line.slice(firstOperand(line, at + 1, taking)) }];
 }

@@ -76,40 +76,10 @@ export function harmOfReading(word: string): string | null {
   if (KEYS.test(lower)) return "touches keys or settings in .ssh or .kollab";
   if (/\/dev\/(?:tcp|udp)\//.test(lower)) return "opens a network connection";
   if (SECRETS.test(posix.normalize(lower)) || SECRETS.test(lower)) return "reads keys or passwords";
-  // `/etc/shado?` and `~/.s*/id_*` are paths as well.
-  if (/[*?[]/.test(lower) && SECRET_NAMES.some((name) => mayMatch(lower, name)))
-    return "may read keys or passwords";
   return null;
 }
 
 const WORD_CHARS_MAX = 4096;
-const SECRET_NAMES = [
-  ["etc", "shadow"],
-  ["etc", "sudoers"],
-  [".ssh", "id_rsa"],
-  [".aws", "credentials"],
-  [".kollab", "config.json"],
-];
-
-/** Whether the last two names of a path with patterns may be these. */
-function mayMatch(path: string, [folder = "", file = ""]: readonly string[]): boolean {
-  const names = path.split("/");
-  const last = names.at(-1) ?? "";
-  const parent = names.at(-2) ?? "";
-  return (
-    fits(parent, folder) && fits(last, file) && (literalPart(parent) + literalPart(last)).length > 1
-  );
-}
-
-const literalPart = (pattern: string): string => pattern.replace(/\[[^\]]{0,40}\]|[*?]/g, "");
-
-/** By what stands before the first and after the last pattern. */
-function fits(pattern: string, name: string): boolean {
-  const [before = "", ...rest] = pattern.split(/\[[^\]]{0,40}\]|[*?]/);
-  if (rest.length === 0) return pattern === name;
-  const hidden = name.startsWith(".") && !before.startsWith(".");
-  return !hidden && name.startsWith(before) && name.endsWith(rest.at(-1) ?? "");
-}
 
 /** As absolute as it can be told. */
 export function absolute(path: string, { home, directory }: Base): string {

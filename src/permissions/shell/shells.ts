@@ -1,7 +1,7 @@
 /** Shells and interpreters: programs that are given a program. */
 import { UNKNOWN } from "./braces.ts";
-import { type CommandLine, programWord } from "./command-line.ts";
-import { firstOperand, programName, words } from "./options.ts";
+import type { CommandLine } from "./command-line.ts";
+import { firstOperand, words } from "./options.ts";
 import type { Word } from "./words.ts";
 
 const SHELLS = words(
@@ -21,7 +21,7 @@ type Text = { kind: "text"; text: string | null };
 /** The shell commands that a shell is given as a text: in a word, or as its input. */
 export function shellTexts(command: CommandLine): Text[] {
   const { words: line, input } = command;
-  if (!isShell(programName(programWord(command)))) return [];
+  if (!isShell(command.program)) return [];
   const from = firstOperand(line, 1, SHELL_OPTIONS);
   const options = line.slice(1, from).map(({ visible }) => visible[0] ?? "");
   if (options.some((option) => /^(?:-[A-Za-z]*c|--command|-Command)$/i.test(option)))
@@ -41,7 +41,7 @@ const PROGRAM_FLAG = /^-(?:[A-Za-z]*[cmeEprn]|-eval|-print|-command)$/;
 
 /** Whether the program of this command is what it reads. */
 export function readsProgram(command: CommandLine): boolean {
-  const program = programName(programWord(command));
+  const { program } = command;
   const given = command.words.slice(1).map(({ visible }) => visible[0] ?? "");
   const input = given.some((word) =>
     /^(?:-|\/dev\/(?:stdin|fd\/\d+)|\/proc\/self\/fd\/\d+)$/.test(word),
@@ -57,7 +57,7 @@ const TEXT_FLAG = /^(?:-[A-Za-z]*[ceEprn]|--eval|--print|--command|eval)(?:=|$)/
 /** The texts of a program that an interpreter is given; `null`: only known when it runs. */
 export function programTexts(command: CommandLine): (string | null)[] {
   const { words: line, input } = command;
-  const program = programName(programWord(command));
+  const { program } = command;
   if (!isInterpreter(program)) return [];
   const texts = line.flatMap((word, index) =>
     TEXT_FLAG.test(line[index - 1]?.visible[0] ?? "") ? [word.literal] : [],

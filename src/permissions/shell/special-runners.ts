@@ -3,7 +3,7 @@ import { UNKNOWN } from "./braces.ts";
 import type { Inner } from "./inner.ts";
 import { firstOperand, optionValue, programName, words } from "./options.ts";
 import { isShell } from "./shells.ts";
-import { unknownWord, type Word } from "./words.ts";
+import { literalWord, unknownWord, type Word } from "./words.ts";
 
 const lineInner = (line: readonly Word[]): Inner => ({ kind: "line", words: line });
 const textInner = (line: readonly Word[]): Inner => ({ kind: "text", text: joined(line) });
@@ -60,8 +60,29 @@ export const SPECIAL_RUNNERS: Record<string, (line: readonly Word[]) => Inner[]>
   podman: runInContainer,
   nerdctl: runInContainer,
   "docker-compose": runInContainer,
-  kubectl: (line) => afterDashes(line, "exec"),
-  oc: (line) => afterDashes(line, "exec"),
+  kubectl: (line) => afterDashes(line, /^exec$/),
+  oc: (line) => afterDashes(line, /^exec$/),
+  mise: (line) => afterDashes(line, /^(?:x|exec)$/),
+  rtx: (line) => afterDashes(line, /^(?:x|exec)$/),
+  gdb: (line) => {
+    const at = line.findIndex(({ literal }) => /^--?args$/.test(literal ?? ""));
+    return at === -1 ? [] : [lineInner(line.slice(firstOperand(line, at + 1)))];
+  },
+  tmux: runByTmux,
+  sg: (line) => {
+    const group = firstOperand(line, 1);
+    return line[group + 1]?.literal === "-c" ? [] : [textInner(line.slice(group + 1))];
+  },
+  // Its shell is given the rest.
+  capsh: (line) => {
+    const at = line.findIndex(({ literal }) => literal === "--" || literal === "==");
+    return at === -1 ? [] : [lineInner([literalWord("bash"), ...line.slice(at + 1)])];
+  },
+  "start-stop-daemon": (line) => {
+    const program = optionValue(line, words("-a --startas -x --exec"));
+    const at = line.findIndex(({ literal }) => literal === "--");
+    return program ? [lineInner([program, ...(at === -1 ? [] : line.slice(at + 1))])] : [];
+  },
   nix: (line) => {
     const at = line.findIndex(({ literal }) => literal === "-c" || literal === "--command");
     return at === -1 ? [] : [lineInner(line.slice(at + 1))];
@@ -76,7 +97,7 @@ export const SPECIAL_RUNNERS: Record<string, (line: readonly Word[]) => Inner[]>
       .slice(1)
       .filter(isNoOption)
       .map((word) => textInner([word])),
-  entr: (line) => [repeated(line.slice(firstOperand(line, 1, words(""))), "/_")],
+  entr: (line) => [repeated(line.slice(firstOperand(line, 1)), "/_")],
   direnv: (line) => (line[1]?.literal === "exec" ? [lineInner(line.slice(3))] : []),
   git: runByGit,
   tar: (line) =>
@@ -151,11 +172,23 @@ function runInContainer(line: readonly Word[]): Inner[] {
   return [lineInner(entry ? [entry, ...rest] : rest)];
 }
 
-function afterDashes(line: readonly Word[], verb: string): Inner[] {
+function afterDashes(line: readonly Word[], verb: RegExp): Inner[] {
   const at = line.findIndex(({ literal }) => literal === "--");
-  return line.some(({ literal }) => literal === verb) && at !== -1
+  return line.some(({ literal }) => verb.test(literal ?? "")) && at !== -1
     ? [lineInner(line.slice(at + 1))]
     : [];
+}
+
+const TMUX_RUNS = words(
+  "new new-session neww new-window splitw split-window respawnp respawn-pane respawnw respawn-window run run-shell",
+);
+
+/** One word is a text to it, several are a command line. */
+function runByTmux(line: readonly Word[]): Inner[] {
+  const verb = firstOperand(line, 1, words("-L -S -f -c -T"));
+  if (!TMUX_RUNS.has(line[verb]?.literal ?? "")) return [];
+  const rest = line.slice(firstOperand(line, verb + 1, words("-c -e -F -f -n -s -t -x -y -l")));
+  return rest.length === 1 ? [textInner(rest)] : [lineInner(rest)];
 }
 
 function runByGit(line: readonly Word[]): Inner[] {
@@ -168,7 +201,7 @@ function runByGit(line: readonly Word[]): Inner[] {
   const verb = line[at - 1]?.literal;
   if (at !== -1 && verb === "bisect") found.push(lineInner(line.slice(at + 1)));
   if (at !== -1 && verb === "submodule") {
-    const from = firstOperand(line, at + 1, words(""));
+    const from = firstOperand(line, at + 1);
     found.push(textInner(line.slice(from)));
   }
   return found;

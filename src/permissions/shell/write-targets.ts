@@ -1,5 +1,5 @@
 /** The files that a command changes, as far as its words say so. */
-import { takesNext, words } from "./options.ts";
+import { NONE, takesNext, words } from "./options.ts";
 
 const ALL_OPERANDS = words(
   "tee touch rm rmdir unlink truncate chmod chown chgrp mkdir mknod mkfifo sponge setfacl ed patch rename srm trash",
@@ -52,7 +52,7 @@ export const lossesOf = (program: string, given: readonly string[]): string[] =>
   LOSERS.has(program) && program !== "rsync" ? operandsOf(program, given) : [];
 
 export function operandsOf(program: string, given: readonly string[]): string[] {
-  const taking = (Object.hasOwn(VALUES, program) ? VALUES[program] : undefined) ?? words("");
+  const taking = (Object.hasOwn(VALUES, program) ? VALUES[program] : undefined) ?? NONE;
   const operands: string[] = [];
   let onlyOperands = false;
   for (let index = 0; index < given.length; index++) {
