@@ -243,10 +243,25 @@ test("the example of a profile loads, and its key is found where it is said to b
     expect(await engine.json("POST", "/sessions", {})).toMatchObject({ profile_resolved: "work" });
 
     const { paths } = await engine.json("GET", "/openapi.json");
-    const routes = [...readme.matchAll(/`(?:GET |POST )?(\/[a-z/.{}]+)`/g)].map(([, path]) =>
+    const routes = [...readme.matchAll(/`(?:[A-Z]+ )?(\/[a-z/.{}]+)`/g)].map(([, path]) =>
       path!.replace("{id}", "{session_id}"),
     );
     expect(routes.filter((path) => !(path in paths))).toEqual([]);
+  } finally {
+    await engine.stop();
+  }
+});
+
+test("the example of rules is understood", async () => {
+  const [config = ""] = blocksOf("json", section("### Permissions"));
+  const engine = await startEngine({ files: { ".kollab/config.json": config } });
+  try {
+    const { rules } = JSON.parse(config).kollabor.permissions;
+    expect(await engine.json("GET", "/permissions/rules")).toEqual({
+      rules,
+      project: null,
+      problems: [],
+    });
   } finally {
     await engine.stop();
   }

@@ -1,4 +1,5 @@
 /** Checkpoints and what became of them, as people read it. */
+import { meantFirst } from "../domain/checkpoint.ts";
 import type { checkpointView } from "../http/checkpoint-view.ts";
 import { counted } from "../lib/counted.ts";
 import { type Screen, styled } from "./screen.ts";
@@ -25,8 +26,9 @@ export async function showCheckpoints(
 }
 
 function filesOf({ files, files_left_out, commands }: CheckpointJson): string {
-  const named = files.slice(0, FILES_SHOWN_MAX).map(fileText);
-  const more = files.length - named.length + files_left_out;
+  const meant = meantFirst(files);
+  const named = meant.slice(0, FILES_SHOWN_MAX).map(fileText);
+  const more = meant.length - named.length + files_left_out;
   if (more > 0) named.push(`${more} more`);
   if (commands > 0) named.push(`and what ${counted(commands, "command")} did`);
   return named.join(", ");

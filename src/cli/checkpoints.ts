@@ -3,6 +3,7 @@ import { EngineError } from "../domain/errors.ts";
 import { withAnyEngine } from "./any-engine.ts";
 import {
   type CheckpointJson,
+  type RestoredJson,
   showCheckpoints,
   showRefusals,
   showRestored,
@@ -81,7 +82,7 @@ function findMisuse(words: string[], { url, "data-dir": dataDir, file, force }: 
   if (verb !== "restore" && force) return "--force is for checkpoints restore";
   if (url !== undefined && dataDir !== undefined)
     return "--data-dir is for an engine of its own, not with --url";
-  return url === undefined ? null : addressProblem(url);
+  return addressProblem(url);
 }
 
 const VERBS = ["list", "diff", "restore"];
@@ -116,7 +117,7 @@ async function restore(
 ): Promise<void> {
   const body = { ...(files === undefined ? {} : { files }), force };
   const request = { method: "POST", path: `${path}/restore`, body } as const;
-  const reply = await call<Parameters<typeof showRestored>[1]>(client, request);
+  const reply = await call<RestoredJson>(client, request);
   if (json) return json(`${printableJson(reply, 2)}\n`);
   return showRestored(screen, reply, session);
 }

@@ -5,8 +5,9 @@ import { kollabPaths } from "../config/paths.ts";
 import { EngineError, type ErrorCode } from "../domain/errors.ts";
 import type { Seq } from "../domain/ids.ts";
 
-/** Why no engine can be talked to at an address that the user gave; null: it may be tried. */
-export function addressProblem(text: string): string | null {
+/** Why no engine can be talked to at an address that the user gave; null: it may be tried, or none was given. */
+export function addressProblem(text: string | undefined): string | null {
+  if (text === undefined) return null;
   const { protocol, hostname } = URL.parse(text) ?? {};
   if (protocol === "https:") return null;
   if (protocol !== "http:" || !hostname) return `--url is an http address, not '${text}'`;

@@ -38,7 +38,7 @@ export const command: Command = {
     const parsed = readOptions(args, OPTIONS);
     if (!parsed) return EXIT_MISUSED;
     const { json, url, "data-dir": dataDir } = parsed.values;
-    const problem = url === undefined ? null : addressProblem(url);
+    const problem = addressProblem(url);
     if (problem !== null) return misused(problem);
     const home = homeFolder();
     try {

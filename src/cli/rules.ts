@@ -9,10 +9,10 @@ import { aligned } from "./session-view.ts";
 
 const HELP = `Usage: kollab-engine rules [list] [options]
 
-Lists the permission rules that count in this folder: those of ~/.kollab/config.json and those of the
-project's .kollab/config.json (kollabor.permissions.rules), in the order in which they are looked at. The
-first that fits a call counts, but a deny always does. Until the project is trusted (kollab-engine trust),
-its rules that allow something do not count.
+Lists the permission rules that count in this folder (kollabor.permissions.rules): those of the project's
+.kollab/config.json and those of ~/.kollab/config.json, in the order in which they are looked at. The first
+that fits a call counts, but a deny always does. Until the project is trusted (kollab-engine trust), its
+rules that allow something do not count.
 
   --json                print JSON
   --url <address>       where the engine runs, if not on this home`;
@@ -31,7 +31,7 @@ export const command: Command = {
     const [verb = "list", ...more] = positionals;
     if (verb !== "list" || more.length > 0)
       return misused("rules can only be listed here: rules list");
-    const problem = values.url === undefined ? null : addressProblem(values.url);
+    const problem = addressProblem(values.url);
     if (problem !== null) return misused(problem);
     try {
       const wish = { url: values.url, dataDir: undefined, env };
@@ -70,21 +70,22 @@ export const readRules = (client: Client, workspace: string): Promise<RulesJson>
   });
 
 export async function showRules(screen: Screen, { rules, project, problems }: RulesJson) {
+  if (project !== null) await showProject(screen, project);
   await screen.line(styled("bold", "Yours"));
   await showList(screen, rules);
-  if (project !== null) await showProject(screen, project);
   for (const problem of problems) await screen.line(styled("red", `✗ ${problem}`));
 }
 
 async function showProject(screen: Screen, project: ProjectRulesJson): Promise<void> {
   const { file, trusted, rules, untrusted } = project;
-  await screen.line();
   const head: Part[] = [styled("bold", "The project's"), `, ${file}`];
   await screen.line(...head, ...(trusted ? [styled("green", "  trusted")] : []));
   await showList(screen, rules);
-  if (untrusted.length === 0) return;
-  await screen.line(styled("yellow", "  These count only after kollab-engine trust:"));
-  await showList(screen, untrusted);
+  if (untrusted.length > 0) {
+    await screen.line(styled("yellow", "  These count only after kollab-engine trust:"));
+    await showList(screen, untrusted);
+  }
+  await screen.line();
 }
 
 const STYLES: Record<PermissionRule["action"], Style> = {

@@ -107,18 +107,22 @@ export const command: Command = {
   },
 };
 
-type Values = { [Name in keyof typeof OPTIONS]?: string | boolean };
+type Values = {
+  [Name in keyof typeof OPTIONS]?: (typeof OPTIONS)[Name]["type"] extends "string"
+    ? string
+    : boolean;
+};
 
 const attaches = ({ attach, url }: Values): boolean => attach === true || url !== undefined;
 
 /** What is wrong with the options together; null: nothing. */
 function findMisuse(values: Values): string | null {
   const { "approval-mode": mode, session, url } = values;
-  const problem = url === undefined ? null : addressProblem(String(url));
+  const problem = addressProblem(url);
   if (problem !== null) return problem;
   if (attaches(values) && values["data-dir"] !== undefined)
     return "--data-dir is for an engine of its own, not with --attach or --url";
-  if (mode !== undefined && !MODES.includes(String(mode)))
+  if (mode !== undefined && !MODES.includes(mode))
     return `--approval-mode is one of ${MODES.join(", ")}`;
   if (session === undefined) return null;
   const fixed = FIXED.find((name) => values[name] !== undefined);

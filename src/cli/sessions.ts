@@ -83,7 +83,7 @@ function findMisuse(verb: string, id: string, more: string[], values: Values): s
   if (verb !== "follow" && after !== undefined) return "--after is for sessions follow";
   if (dataDir !== undefined && (url !== undefined || verb === "follow"))
     return "--data-dir reads what is stored, without an engine: not with follow or --url";
-  return url === undefined ? null : addressProblem(url);
+  return addressProblem(url);
 }
 
 const VERBS = ["list", "show", "follow"];

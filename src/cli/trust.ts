@@ -25,7 +25,7 @@ export const command: Command = {
     const parsed = readOptions(args, OPTIONS);
     if (!parsed) return EXIT_MISUSED;
     const { remove, url } = parsed.values;
-    const problem = url === undefined ? null : addressProblem(url);
+    const problem = addressProblem(url);
     if (problem !== null) return misused(problem);
     const out = openOutput(process.stdout, () => {});
     try {

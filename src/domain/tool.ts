@@ -159,7 +159,7 @@ async function planAndApply(
 }
 
 /** Models now and then send numbers and booleans as strings; those are taken for what they say. */
-export function checkInput(schema: TObject, input: Record<string, unknown>): CheckedInput {
+function checkInput(schema: TObject, input: Record<string, unknown>): CheckedInput {
   const checked: Record<string, unknown> = {};
   const required = new Set(schema.required ?? []);
   for (const [name, property] of Object.entries(schema.properties)) {

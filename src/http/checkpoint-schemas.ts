@@ -18,6 +18,7 @@ const FILE = named("CheckpointFile", "A path that a turn changed.", {
   change: choice(CHANGES, "none: it came and went within the turn"),
   kept: flag("whether it can be brought back; false: it was too large"),
   size: nullable(count("bytes before the turn; null: it was no file")),
+  aside: flag("it only came along: a backup, or a directory on the way to a new file"),
 });
 const CHECKPOINT = named("Checkpoint", "What files were before something changed them.", {
   checkpoint_id: CHECKPOINT_ID,
@@ -37,7 +38,10 @@ export const CHECKPOINTS = Type.Object({
 export const CHECKPOINT_DIFF = Type.Object({
   session_id: SESSION_ID,
   checkpoint_id: CHECKPOINT_ID,
-  diff: text("unified, of what the turn changed; bounded, and it says where it is cut"),
+  diff: text(
+    "unified, of what the turn changed, without what only came along (aside) unless it is asked for by " +
+      "its path; bounded, and it says where it is cut",
+  ),
 });
 export const RESTORED = Type.Object({
   ok: Type.Literal(true),

@@ -127,7 +127,9 @@ const ENGINE_EVENTS = [
     tool_id: TOOL_ID,
     tool_name: text("as the model called it"),
     success: Type.Boolean({ description: "false: it failed, or was refused" }),
-    output: text("what the model reads; cut where it is very long"),
+    output: text(
+      "what the model reads; where it is very long its middle is left out, and kept in a file",
+    ),
     error: text("one line; empty where it succeeded"),
     execution_time: Type.Number({
       minimum: 0,
@@ -135,10 +137,14 @@ const ENGINE_EVENTS = [
     }),
     metadata: jsonObject("more about it; depends on the tool"),
   }),
-  event("question_gate", "The agent asks the user, and its turn ends: the next message answers.", {
-    question: text("without its markers"),
-    pending_tools: count("tool calls that are held until then"),
-  }),
+  event(
+    "question_gate",
+    "The agent asks the user; its turn ends with this: the next message answers.",
+    {
+      question: text("without its markers"),
+      pending_tools: count("tool calls that are held until then"),
+    },
+  ),
   event("turn_complete", "The turn ended well. Always the last of its run.", {
     ...USAGE,
     tool_calls: count("tool calls of the whole turn"),

@@ -39,11 +39,14 @@ export const PROMPT = {
     description: "of a shell command: every program it would run; else empty",
   }),
   suggested_scopes: Type.Array(SUGGESTED_SCOPE, { description: "narrowest first" }),
-  diff: nullable(text("unified diff of what would change; null: no files")),
+  diff: nullable(text("unified diff of what would change; null: no files, or it cannot be told")),
   subagent: nullable(
     Type.Object(
       { session_id: idOf<SessionId>("the child session"), tool_id: TOOL_ID },
-      { description: "the child's own call, where a subagent asks; else null" },
+      {
+        description:
+          "the child's own call, where a subagent asks: answered under either id; else null",
+      },
     ),
   ),
 };

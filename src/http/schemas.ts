@@ -74,10 +74,10 @@ export const MESSAGE_BODY = object({
   limits: Type.Optional(
     Type.Object(
       {
-        model_calls: count("calls of the model"),
-        tool_calls: count("calls of tools"),
+        model_calls: count("calls of the model; each subagent may make as many"),
+        tool_calls: count("calls of tools, those of subagents included"),
         seconds: count("from its beginning on"),
-        tokens: count("in and out, of all calls"),
+        tokens: count("in and out, of all calls, those of subagents included"),
       },
       { additionalProperties: true, description: "where the run ends at the latest" },
     ),

@@ -5,7 +5,7 @@ import type { Model, ModelToolCall } from "../domain/model.ts";
 import { sleep } from "../lib/abort.ts";
 import { cleanToolName } from "../tools/registry.ts";
 import { QuestionFilter } from "./question-gate.ts";
-import { append, type Session } from "./session.ts";
+import { append, parentOf, type Session } from "./session.ts";
 
 /** A call that failed before its first token is made again this often … */
 const RETRIES_MAX = 5;
@@ -117,9 +117,9 @@ async function readReply(
   });
 }
 
-/** A child session's question goes to its parent, in its answer. */
-const gateOf = ({ parent, services }: Session): QuestionFilter | null =>
-  parent === null && services.questionGate() ? new QuestionFilter() : null;
+/** A child's question goes to its parent, in its answer. */
+const gateOf = (session: Session): QuestionFilter | null =>
+  parentOf(session) === null && session.services.questionGate() ? new QuestionFilter() : null;
 
 function retryDelay(attempt: number, error: EngineError): number {
   const delay = error.retryAfterMs ?? RETRY_DELAY_MS * 2 ** (attempt - 1);

@@ -1,15 +1,20 @@
 /** A session's permissions: what they ask and what is answered goes into its log. */
+import type { EventBody } from "../domain/events.ts";
 import type { ToolCallId } from "../domain/ids.ts";
 import type { PermissionPrompt } from "../domain/permission.ts";
 import { type Apply, type Outcome, Permissions } from "../permissions/permissions.ts";
-import { append, rootOf, type Session, saveSession } from "./session.ts";
+import { append, isFollowed, parentOf, rootOf, type Session, saveSession } from "./session.ts";
 
 /** `sessionOf` is first called when a tool call is checked. */
 export function permissionsOf(sessionOf: () => Session): Permissions {
   /** A child's people are those of the session it works for; so is what they allowed. */
   const root = () => rootOf(sessionOf());
-  const resolved = (tool_id: ToolCallId, decision: "approve" | "deny") => {
-    const { id, services } = sessionOf();
+  const resolved = ({ tool_id, subagent }: PermissionPrompt, body: Resolved) => {
+    const session = sessionOf();
+    const { id, services } = session;
+    const decision = body.type === "permission_granted" ? "approve" : "deny";
+    // A child's question must not fail at the log of one that was given up meanwhile.
+    if (subagent === null || !session.events.closed) append(session, body);
     services.lifecycle.append({ type: "permission_resolved", session_id: id, tool_id, decision });
   };
   return new Permissions({
@@ -34,7 +39,7 @@ export function permissionsOf(sessionOf: () => Session): Permissions {
       saveSession(root());
     },
     log: () => sessionOf().services.log,
-    attended: () => root().record.unattended === "wait" || root().readers > 0,
+    attended: () => root().record.unattended === "wait" || isFollowed(sessionOf()),
     timeoutMs: () => sessionOf().services.permissionTimeoutMs,
     onRequest: (prompt) => {
       const { id, services } = sessionOf();
@@ -48,23 +53,21 @@ export function permissionsOf(sessionOf: () => Session): Permissions {
       });
       return append(sessionOf(), { type: "permission_request", ...prompt });
     },
-    onGranted: ({ tool_id }, scope) => {
-      append(sessionOf(), { type: "permission_granted", tool_id, scope });
-      resolved(tool_id, "approve");
-    },
-    onDenied: ({ tool_id }, reason) => {
-      append(sessionOf(), { type: "permission_denied", tool_id, reason });
-      resolved(tool_id, "deny");
-    },
+    onGranted: (prompt, scope) =>
+      resolved(prompt, { type: "permission_granted", tool_id: prompt.tool_id, scope }),
+    onDenied: (prompt, reason) =>
+      resolved(prompt, { type: "permission_denied", tool_id: prompt.tool_id, reason }),
     alsoAsk: (prompt, answer) => askAncestors(sessionOf(), prompt, answer),
   });
 }
 
-/** Those it works for, its own parent first. */
+type Resolved = Extract<EventBody, { type: "permission_granted" | "permission_denied" }>;
+
+/** Those it works for and that can be told, its own parent first. */
 function ancestorsOf(session: Session): Session[] {
   const ancestors: Session[] = [];
-  for (let each = session.parent; each !== null; each = each.parent) ancestors.push(each);
-  return ancestors;
+  for (let each = parentOf(session); each !== null; each = parentOf(each)) ancestors.push(each);
+  return ancestors.filter(({ events }) => !events.closed);
 }
 
 /** Under an id of its own, since a call of theirs may have the same. */

@@ -11,6 +11,7 @@ import type { SessionId } from "../domain/ids.ts";
 import type { SessionRecord } from "../domain/session.ts";
 import type { Tool } from "../domain/tool.ts";
 import { within } from "../lib/abort.ts";
+import { sha256 } from "../lib/sha256.ts";
 import { SUBAGENT_DEPTH_MAX } from "../tools/subagent.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { EventLog } from "./event-log.ts";
@@ -27,6 +28,7 @@ const IDLE_MS = 10 * 60_000;
 const SWEEP_MS = 60_000;
 /** How long a cancelled turn may take to stop its commands and calls. */
 const STOP_MS = 5_000;
+const FOLDER_RETRIES = 3;
 
 /** A session as it can be told of without bringing it back; `live` where it is in memory. */
 export type SessionView = {
@@ -48,7 +50,7 @@ export class SessionRegistry {
   private readonly removing = new Set<SessionId>();
   /** Those whose turn is ending: they can be read anew when it has. */
   private readonly leaving = new Map<SessionId, Promise<void>>();
-  /** What was given to sessions that had to be given up, for when they are read anew. */
+  /** What was given to sessions that are not in memory, for when they are read anew. */
   private readonly secrets = new Map<SessionId, Session["secrets"]>();
   private readonly sweep: Timer;
   private readonly services: SessionServices;
@@ -118,31 +120,61 @@ export class SessionRegistry {
       .catch(() => {});
   }
 
-  /** Cancels its turn, ends its commands and forgets it, on disk too; its child sessions go with it. */
+  /**
+   * Cancels its turn, ends its commands and forgets it, on disk too; its child sessions go with it. Throws
+   * `conflict`, and nothing has happened, where another engine has one of them.
+   */
   async remove(id: SessionId): Promise<void> {
     const session = await this.get(id);
+    await this.claimChildren(session);
+    await this.removeOwned(session);
+  }
+
+  private async claimChildren({ record }: Session): Promise<void> {
+    for (const id of record.children) {
+      const child = await this.find(id);
+      if (child) await this.claimChildren(child);
+    }
+  }
+
+  private async removeOwned(session: Session): Promise<void> {
+    const { id, record } = session;
+    // Another request may have begun meanwhile.
+    if (this.removing.has(id)) throw notFound();
     this.removing.add(id);
     try {
       for (const run of [...session.queue, ...(session.active?.steered ?? [])])
         cancel(session, run.id);
       await this.leave(session, cancelled("The session was deleted"));
-      const { commit, lifecycle } = this.services;
-      lifecycle.append({ type: "session_deleted", session_id: id });
-      await commit.write({ kind: "delete_session", session: id });
-      await rm(session.directory, { recursive: true, force: true });
-      for (const child of session.record.children) await this.removeChild(child);
+      // Those that its turn made until then included; before itself, so that a failure leaves none alone.
+      for (const each of record.children) {
+        const child = await this.find(each);
+        if (child) await this.removeOwned(child);
+      }
+      await this.forget(session);
     } finally {
       this.removing.delete(id);
     }
   }
 
-  private async removeChild(id: SessionId): Promise<void> {
+  /** Null: it was deleted. */
+  private async find(id: SessionId): Promise<Session | null> {
     try {
-      await this.remove(id);
+      return await this.get(id);
     } catch (error) {
-      // Somebody deleted it before.
-      if (!(error instanceof EngineError && error.code === "not_found")) throw error;
+      if (error instanceof EngineError && error.code === "not_found") return null;
+      throw error;
     }
+  }
+
+  /** Its files first: what is still in the store can be deleted once more. */
+  private async forget({ id, directory }: Session): Promise<void> {
+    const { commit, lifecycle } = this.services;
+    // Something that would not end in time may write yet.
+    await rm(directory, { recursive: true, force: true, maxRetries: FOLDER_RETRIES });
+    lifecycle.append({ type: "session_deleted", session_id: id });
+    await commit.write({ kind: "delete_session", session: id });
+    this.secrets.delete(id);
   }
 
   /** Ends what a dead engine left open and goes on with what waited in the sessions it had. */
@@ -158,8 +190,11 @@ export class SessionRegistry {
 
   /** Gives back to the store what nobody has used since `before`. */
   async letGoOfIdle(before = Date.now() - IDLE_MS): Promise<void> {
-    for (const session of await this.live())
-      if (session.usedAt < before && isIdle(session)) await this.leave(session, cancelled("Idle"));
+    for (const session of await this.live()) {
+      if (session.usedAt >= before || !isIdle(session)) continue;
+      if (hasSecrets(session)) this.secrets.set(session.id, session.secrets);
+      await this.leave(session, cancelled("Idle"));
+    }
   }
 
   /** Every turn ends in `error{cancelled}`; queued runs wait for the next start. */
@@ -193,12 +228,10 @@ export class SessionRegistry {
     systemPrompt,
     credentials,
     userToken,
-    parent,
   }: NewSession): Promise<Session> {
     if (this.stopping) throw new EngineError("unavailable", "The engine is stopping");
     const session = await this.assemble(record, systemPrompt);
     session.secrets = { credentials, userToken };
-    session.parent = parent ?? null;
     const { store, lifecycle } = this.services;
     try {
       // Apart from the group: another engine on this home may have made one of this name.
@@ -251,7 +284,7 @@ export class SessionRegistry {
 
   private async assemble(record: SessionRecord, systemPrompt: string): Promise<Session> {
     const { services } = this;
-    const directory = join(this.directory, record.id);
+    const directory = join(this.directory, folderOf(record.id));
     const project = projectOf(record.directory);
     const events = await EventLog.open(
       record.id,
@@ -280,7 +313,6 @@ export class SessionRegistry {
         append: (body) => append(session, body),
       }),
       notes: NO_NOTES,
-      parent: null,
       services,
       active: null,
       queue: [],
@@ -347,14 +379,23 @@ function isOffered({ name, type }: Tool, { tools, network, parent }: SessionReco
   return type !== "web_fetch" || network !== "none";
 }
 
-/** Credentials of its own are nowhere but in memory, as are its commands: such a session stays. */
-const isIdle = ({ id, active, queue, readers, secrets, services }: Session): boolean =>
-  active === null &&
-  services.backgroundCommands.alive(id) === 0 &&
-  queue.length === 0 &&
-  readers === 0 &&
-  secrets.credentials === null &&
-  secrets.userToken === null;
+/**
+ * Its commands are nowhere but in memory, and so are credentials of its own, which would be lost to another
+ * engine: such a session stays. Not a child, of which a turn makes many; its secrets alone do.
+ */
+const isIdle = (session: Session): boolean =>
+  session.active === null &&
+  session.services.backgroundCommands.alive(session.id) === 0 &&
+  session.queue.length === 0 &&
+  session.readers === 0 &&
+  (session.record.parent !== null || !hasSecrets(session));
+
+const hasSecrets = ({ secrets }: Session): boolean =>
+  secrets.credentials !== null || secrets.userToken !== null;
+
+/** Its own also where file systems take `Demo` and `demo` for one name. No id has a `~`. */
+const folderOf = (id: SessionId): string =>
+  /[A-Z]|\.$/.test(id) ? `${id.toLowerCase()}~${sha256(id).slice(0, 8)}` : id;
 
 const notFound = () => new EngineError("not_found", "Session not found");
 const taken = (id: SessionId) => new EngineError("conflict", `Session '${id}' already exists`);

@@ -83,12 +83,25 @@ function attach(session: Session, request: Request, known: RunRecord | null): Ac
   return { run, outcome: "attached" };
 }
 
+/** Starts the task that `parent` hands to a child session. Throws where a client was faster. */
+export function startTask(
+  session: Session,
+  { text, limits }: { text: string; limits: RunLimits },
+  parent: Session,
+): ActiveRun {
+  refuseClosing(session);
+  if (session.active) throw turnInProgress();
+  const message: UserMessage = { role: "user", text, images: [] };
+  const request = { idempotencyKey: null, requestHash: null };
+  const record = newRun(session, { message, delivery: "reject", limits, ...request });
+  return start(session, record, parent);
+}
+
 function accept(session: Session, submission: Submission): Accepted {
   const { active, queue } = session;
   const { delivery } = submission;
-  if (session.stopping) throw new EngineError("unavailable", "The session is being closed");
-  if (active && delivery === "reject")
-    throw new EngineError("conflict", "Turn already in progress");
+  refuseClosing(session);
+  if (active && delivery === "reject") throw turnInProgress();
   refuseFullQueue([...queue, ...(active?.steered ?? [])], submission.message);
 
   const run = newRun(session, submission);
@@ -107,6 +120,12 @@ function accept(session: Session, submission: Submission): Accepted {
   append(session, { type: "message_queued", run_id: run.id, position: queue.length });
   return { run, outcome: "queued" };
 }
+
+function refuseClosing({ stopping }: Session): void {
+  if (stopping) throw new EngineError("unavailable", "The session is being closed");
+}
+
+const turnInProgress = () => new EngineError("conflict", "Turn already in progress");
 
 /** What is to join the active run comes before the queue, should it be too late for that. */
 function placeOf({ queue, active }: Session, delivery: Delivery): number {
@@ -136,15 +155,16 @@ export function startNext(session: Session): void {
 const lacksCredentials = ({ record, secrets }: Session): boolean =>
   record.inlineCredentials && secrets.credentials === null;
 
-function start(session: Session, record: RunRecord): void {
+function start(session: Session, record: RunRecord, parent: Session | null = null): ActiveRun {
   const ended = Promise.withResolvers<void>();
   const run: ActiveRun = {
     record,
     abort: new AbortController(),
     steered: [],
     unsaid: null,
-    subagents: 0,
-    subagentTokens: 0,
+    parent,
+    answer: "",
+    subagents: { started: 0, tokens: 0, toolCalls: 0 },
     ended: ended.promise,
   };
   session.active = run;
@@ -169,6 +189,7 @@ function start(session: Session, record: RunRecord): void {
   void runTurn(session, run)
     .then((last) => end(session, run, last))
     .then(ended.resolve);
+  return run;
 }
 
 /**

@@ -41,8 +41,6 @@ export type Session = {
   readonly directory: string;
   readonly checkpoints: Checkpoints;
   notes: Notes;
-  /** Of a child session while it works for its parent. */
-  parent: Session | null;
   readonly services: SessionServices;
   /** The run whose turn is under way. */
   active: ActiveRun | null;
@@ -74,9 +72,12 @@ export type ActiveRun = {
   steered: RunRecord[];
   /** The message, until it has entered the conversation: an answer waits for the calls that a question held. */
   unsaid: UserMessage | null;
-  /** How many it has started, and the tokens that they used. */
-  subagents: number;
-  subagentTokens: number;
+  /** Of a child session's task: whose call it answers. */
+  readonly parent: Session | null;
+  /** The last text that the model said in it; empty: none. */
+  answer: string;
+  /** What it handed on: to how many, and what they used. */
+  readonly subagents: { started: number; tokens: number; toolCalls: number };
   /** Resolves when the turn has ended and everything about it is stored. */
   readonly ended: Promise<void>;
 };
@@ -110,8 +111,6 @@ export type NewSession = {
   systemPrompt: string;
   credentials: Profile | null;
   userToken: string | null;
-  /** Whose task it works on, if any. */
-  parent?: Session;
 };
 
 /** Adds to the conversation, for good. What is written in the same tick is stored with it. */
@@ -167,9 +166,20 @@ export const sessionStored = (session: Session): Promise<void> =>
 export const openRuns = ({ active, queue }: Session): RunRecord[] =>
   active ? [active.record, ...active.steered, ...queue] : queue;
 
+/** Of a child session at work: whose call it answers. */
+export const parentOf = ({ active }: Session): Session | null => active?.parent ?? null;
+
 /** Whose turn it is in the end: of a child at work that of the session at the top. */
-export const rootOf = (session: Session): Session =>
-  session.parent === null ? session : rootOf(session.parent);
+export function rootOf(session: Session): Session {
+  const parent = parentOf(session);
+  return parent === null ? session : rootOf(parent);
+}
+
+/** Whether anybody follows it; of a child at work also one of those that it works for. */
+export function isFollowed(session: Session): boolean {
+  const parent = parentOf(session);
+  return session.readers > 0 || (parent !== null && isFollowed(parent));
+}
 
 export const append = (session: Session, body: EventBody): number => session.events.append(body);
 
@@ -182,7 +192,7 @@ export function attachReader(session: Session): () => void {
     attached = false;
     session.readers -= 1;
     session.usedAt = Date.now();
-    if (session.readers === 0 && session.record.unattended === "deny")
+    if (!isFollowed(session) && session.record.unattended === "deny")
       session.permissions.denyAll("unattended");
   };
 }

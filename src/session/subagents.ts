@@ -3,15 +3,15 @@
  * show on the streams of those above it, and it may do nothing that they may not.
  */
 import { newSessionId } from "../domain/ids.ts";
-import { type SessionRecord, wholeRecord } from "../domain/session.ts";
+import { type RunLimits, type SessionRecord, wholeRecord } from "../domain/session.ts";
 import {
   failedResult,
   type SubagentTask,
   type ToolContext,
   type ToolResult,
 } from "../domain/tool.ts";
-import { cancel, submit } from "./runs.ts";
-import { append, rootOf, type Session, saveSession } from "./session.ts";
+import { cancel, startTask } from "./runs.ts";
+import { type ActiveRun, append, rootOf, type Session, saveSession } from "./session.ts";
 
 /** Of one turn, those of its subagents included. */
 const SUBAGENTS_MAX = 20;
@@ -26,16 +26,15 @@ export async function runSubagent(
   task: SubagentTask,
   { callId, signal }: ToolContext,
 ): Promise<ToolResult> {
-  const run = rootOf(parent).active;
-  if (run === null || run.subagents >= SUBAGENTS_MAX)
+  const [run, root] = [parent.active, rootOf(parent).active];
+  if (run === null || root === null || root.subagents.started >= SUBAGENTS_MAX)
     return failedResult(`A turn may start ${SUBAGENTS_MAX} subagents; do the rest yourself`);
-  run.subagents += 1;
+  root.subagents.started += 1;
   const child = await parent.services.createSession({
     record: childRecord(parent, callId),
     systemPrompt: [parent.systemPrompt, ROLE].filter((text) => text !== "").join("\n\n"),
     credentials: parent.secrets.credentials,
     userToken: parent.secrets.userToken,
-    parent,
   });
   parent.record.children.push(child.id);
   saveSession(parent);
@@ -45,73 +44,66 @@ export async function runSubagent(
     child_session_id: child.id,
     task: task.description,
   });
-  try {
-    return await answerOf(parent, child, task, signal);
-  } finally {
-    // From here on it is a session as any other, with what it was given at its creation.
-    child.parent = null;
-  }
+  signal.throwIfAborted();
+  const work = startTask(child, { text: task.prompt, limits: limitsLeft(run) }, parent);
+  await ended(child, work, signal);
+  countWork(run, work);
+  signal.throwIfAborted();
+  return resultOf(child, work);
 }
 
-async function answerOf(
-  parent: Session,
-  child: Session,
-  { prompt }: SubagentTask,
-  signal: AbortSignal,
-): Promise<ToolResult> {
-  const limits = parent.active?.record.limits;
-  // What caps the parent's run caps what it hands on: a task is no way around it.
-  const { run: record } = await submit(child, {
-    message: { role: "user", text: prompt, images: [] },
-    delivery: "reject",
-    limits: {
-      modelCalls: limits?.modelCalls ?? null,
-      toolCalls: limits?.toolCalls ?? null,
-      seconds: limits?.seconds ?? null,
-      tokens: tokensLeft(parent),
-    },
-    idempotencyKey: null,
-    requestHash: null,
-  });
-  const stop = () => cancel(child, record.id);
+/** Resolves when the work has ended, which it soon does once `signal` aborts. */
+async function ended(child: Session, work: ActiveRun, signal: AbortSignal): Promise<void> {
+  const stop = () => cancel(child, work.record.id);
   signal.addEventListener("abort", stop, { once: true });
-  if (signal.aborted) stop();
-  const run = child.active;
   try {
-    await run?.ended;
+    await work.ended;
   } finally {
     signal.removeEventListener("abort", stop);
   }
-  signal.throwIfAborted();
-  const { inputTokens, outputTokens } = record.usage;
-  if (parent.active)
-    parent.active.subagentTokens += inputTokens + outputTokens + (run?.subagentTokens ?? 0);
-  const metadata = {
-    child_session_id: child.id,
-    stop_reason: record.stopReason,
-    input_tokens: inputTokens,
-    output_tokens: outputTokens,
+}
+
+/** What caps the parent's run caps what it hands on; calls of the model are counted for each agent alone. */
+function limitsLeft({ record, subagents }: ActiveRun): RunLimits {
+  const { limits, usage } = record;
+  const left = (max: number | null, used: number) =>
+    max === null ? null : Math.max(0, max - used);
+  return {
+    modelCalls: limits.modelCalls,
+    seconds: limits.seconds,
+    toolCalls: left(limits.toolCalls, usage.toolCalls + subagents.toolCalls),
+    tokens: left(limits.tokens, usage.inputTokens + usage.outputTokens + subagents.tokens),
   };
-  const output = lastWords(child);
-  if (record.error)
-    return { ok: false, output, error: `The subagent failed: ${record.error.message}`, metadata };
-  return { ok: true, output: output || "The subagent ended without an answer", metadata };
 }
 
-function tokensLeft({ active }: Session): number | null {
-  const max = active?.record.limits.tokens ?? null;
-  if (active === null || max === null) return null;
-  const { inputTokens, outputTokens } = active.record.usage;
-  return Math.max(1, max - inputTokens - outputTokens - active.subagentTokens);
+function countWork({ subagents }: ActiveRun, work: ActiveRun): void {
+  const { inputTokens, outputTokens, toolCalls } = work.record.usage;
+  subagents.tokens += inputTokens + outputTokens + work.subagents.tokens;
+  subagents.toolCalls += toolCalls + work.subagents.toolCalls;
 }
 
-function lastWords({ messages }: Session): string {
-  const last = messages.findLast((message) => message.role === "assistant" && message.text !== "");
-  return last?.role === "assistant" ? last.text : "";
+function resultOf(child: Session, { record, answer }: ActiveRun): ToolResult {
+  const { error, stopReason, usage } = record;
+  const result = {
+    output: answer,
+    metadata: {
+      child_session_id: child.id,
+      stop_reason: stopReason,
+      input_tokens: usage.inputTokens,
+      output_tokens: usage.outputTokens,
+    },
+  };
+  if (error) return { ...result, ok: false, error: `The subagent failed: ${error.message}` };
+  if (stopReason === null)
+    return { ...result, ok: false, error: "The subagent's work could not be stored" };
+  if (stopReason.startsWith("max_"))
+    return { ...result, ok: false, error: `The subagent stopped before its end: ${stopReason}` };
+  return { ...result, ok: true, output: answer || "The subagent ended without an answer" };
 }
 
 /** No wider than its parent, in the same place. */
-function childRecord({ record }: Session, toolId: ToolContext["callId"]): SessionRecord {
+function childRecord(parent: Session, toolId: ToolContext["callId"]): SessionRecord {
+  const { record } = parent;
   const { profile, profileResolved, inlineCredentials, workspace, directory } = record;
   return wholeRecord({
     id: newSessionId(),
@@ -121,7 +113,8 @@ function childRecord({ record }: Session, toolId: ToolContext["callId"]): Sessio
     inlineCredentials,
     workspace,
     directory,
-    mode: record.mode,
+    // Not the parent's: a child has that of the moment when it was made.
+    mode: rootOf(parent).record.mode,
     unattended: record.unattended,
     mcpServers: record.mcpServers,
     metadata: {},

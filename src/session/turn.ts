@@ -57,14 +57,14 @@ async function runSteps(session: Session, run: ActiveRun, signal: AbortSignal): 
   const callsMax = limits.modelCalls ?? MODEL_CALLS_DEFAULT;
   for (let calls = 0; ; calls++) {
     if (calls === callsMax) throw new LimitReached("max_turns");
-    const tokens = usage.inputTokens + usage.outputTokens + run.subagentTokens;
+    const tokens = usage.inputTokens + usage.outputTokens + run.subagents.tokens;
     if (limits.tokens !== null && tokens >= limits.tokens) throw new LimitReached("max_run_tokens");
     joinSteered(session, run);
-    const reply = await callModel(session, model, signal, (text) => addReply(session, text));
+    const reply = await callModel(session, model, signal, (text) => addReply(session, run, text));
     usage.inputTokens += reply.usage.inputTokens;
     usage.outputTokens += reply.usage.outputTokens;
     usage.thinkingTokens += reply.usage.thinkingTokens;
-    addReply(session, reply.text, reply);
+    addReply(session, run, reply.text, reply);
     if (reply.question !== null) {
       // Those that nobody could run are answered now: their arguments are not kept.
       const broken = reply.calls.filter(({ invalidInput }) => invalidInput !== undefined);
@@ -86,15 +86,18 @@ async function answerHeld(session: Session, run: ActiveRun, signal: AbortSignal)
 
 async function runCalls(
   session: Session,
-  { record }: ActiveRun,
+  { record, subagents }: ActiveRun,
   calls: readonly ModelToolCall[],
   signal: AbortSignal,
 ): Promise<void> {
-  const left = (record.limits.toolCalls ?? Number.POSITIVE_INFINITY) - record.usage.toolCalls;
-  const allowed = calls.slice(0, left);
-  record.usage.toolCalls += allowed.length;
-  await runToolCalls(session, allowed, signal);
-  if (allowed.length < calls.length) throw new LimitReached("max_tool_calls");
+  const { limits, usage } = record;
+  for (const call of calls) {
+    // Looked at anew each time: the call before may have been a subagent, which makes calls too.
+    if (limits.toolCalls !== null && usage.toolCalls + subagents.toolCalls >= limits.toolCalls)
+      throw new LimitReached("max_tool_calls");
+    usage.toolCalls += 1;
+    await runToolCalls(session, [call], signal);
+  }
 }
 
 /** Messages that came while the turn ran are the user's next words to the model. */
@@ -110,9 +113,10 @@ function joinSteered(session: Session, run: ActiveRun): void {
 }
 
 /** Without a whole reply the text is what was shown before the call was cut. */
-function addReply(session: Session, text: string, whole?: ModelReply): void {
+function addReply(session: Session, run: ActiveRun, text: string, whole?: ModelReply): void {
   // Providers refuse an empty message.
   if (text === "" && (whole?.calls ?? []).length === 0) return;
+  run.answer = text || run.answer;
   addMessage(session, {
     role: "assistant",
     text,

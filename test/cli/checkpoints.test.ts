@@ -42,7 +42,7 @@ test("without an engine, what a run changed is listed, shown, refused over later
   const [head, row] = listed.stdout.trimEnd().split("\n");
   expect(head).toMatch(/^ID +CREATED +KIND +FILES$/);
   expect(row).toStartWith(`${id}  `);
-  expect(row).toMatch(/ {2}turn {2}.*~a\.txt, \+new\.txt$/);
+  expect(row).toMatch(/ {2}turn {2}~a\.txt, \+new\.txt$/);
 
   const diff = await checkpoints(cli, session, "diff", id, "--file", "a.txt");
   expect(diff.stdout).toContain("--- a/a.txt\n+++ b/a.txt\n@@ -1,1 +1,1 @@\n-one\n+two\n");

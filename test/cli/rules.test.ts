@@ -25,17 +25,17 @@ test("what a project allows counts once it is trusted, and until it is trusted n
       await showRules(new Screen(out, out), await readRules(client, workspace));
       return out.text;
     };
-    const yours = "Yours\n  ask  path ~/.ssh/**\n\n";
+    const yours = "\nYours\n  ask  path ~/.ssh/**\n";
     const untrusted =
-      `${yours}The project's, ${file}\n  deny  command git push  never from here\n` +
-      "  These count only after kollab-engine trust:\n  allow  command npm test\n";
+      `The project's, ${file}\n  deny  command git push  never from here\n` +
+      `  These count only after kollab-engine trust:\n  allow  command npm test\n${yours}`;
     expect(await shown()).toBe(untrusted);
 
     const out = recordedOutput();
     await setTrust(client, new Screen(out, out), { workspace, trusted: true });
     const trusted = "  deny   command git push  never from here\n  allow  command npm test\n";
     expect(out.text).toBe(`✓ ${file} is trusted, as it is now. Its rules:\n${trusted}`);
-    expect(await shown()).toBe(`${yours}The project's, ${file}  trusted\n${trusted}`);
+    expect(await shown()).toBe(`The project's, ${file}  trusted\n${trusted}${yours}`);
 
     await setTrust(client, new Screen(out, out), { workspace, trusted: false });
     expect(out.text).toEndWith(`${file} is trusted no longer.\n`);

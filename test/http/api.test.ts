@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { SessionId } from "../../src/domain/ids.ts";
 import { startEngine, type TestEngine } from "../support/engine.ts";
 import { type Json, readSse, readUntil, typesOf } from "../support/sse.ts";
 
@@ -568,6 +569,16 @@ describe("permissions", () => {
     await e.restart();
     expect((await get(`/sessions/${id}`)).approval_mode).toBe(4);
   });
+});
+
+test("sessions whose names differ in case alone have private folders that differ in more", async () => {
+  const folders = await Promise.all(
+    ["Demo", "demo", "DEMO"].map(async (session_id) => {
+      const id = await e.newSession({ session_id });
+      return (await e.engine.sessions.get(id as SessionId)).directory.toLowerCase();
+    }),
+  );
+  expect(new Set(folders).size).toBe(3);
 });
 
 test("an endpoint that the original had for one customer is not there", async () => {

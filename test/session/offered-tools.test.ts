@@ -27,9 +27,12 @@ async function offered(more: Record<string, unknown> = {}): Promise<string[]> {
   return offeredTo();
 }
 
-test("in every protocol the same tools are offered, sorted by name", async () => {
+test("in every protocol the same tools are offered, sorted by canonical name", async () => {
   const [chat, ...others] = await Promise.all(PROTOCOLS.map((protocol) => offered({ protocol })));
-  expect(chat).toEqual([...(chat ?? [])].sort());
+  const canonical = (name: string) =>
+    ({ file_mkdir: "directory", file_rmdir: "directory-remove" })[name] ??
+    name.replaceAll("_", "-");
+  expect(chat?.map(canonical)).toEqual(chat?.map(canonical).sort());
   expect(chat).toContainEqual("web_fetch");
   for (const each of others) expect(each).toEqual(chat as string[]);
 });

@@ -1,10 +1,12 @@
 /** The question gate over HTTP: what ends a turn, what is held, and what becomes of it. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import type { SessionId } from "../../src/domain/ids.ts";
 import { QuestionFilter } from "../../src/session/question-gate.ts";
 import { startEngine, type TestEngine } from "../support/engine.ts";
 import { type FakeProvider, startFakeProvider } from "../support/fake-provider.ts";
 import { textOf } from "../support/sse.ts";
 import {
+  answer,
   eventsOf,
   fakeSession,
   historyOf,
@@ -165,6 +167,50 @@ test("cancelled while a held call waits for permission, the answer still enters 
   expect(unansweredCalls(history)).toEqual([]);
   expect(history.at(-1)).toMatchObject({ role: "user", content: "Tabs." });
   await e.turn(id, "go on");
+});
+
+test("a message that joins while a held call waits comes after the answer", async () => {
+  const id = await fakeSession(e, fake);
+  fake.reply(ASKS, "Fine.");
+  await e.turn(id, "format it");
+  const stream = await send(e, id, "Tabs.");
+  const first = await stream.until("permission_request");
+  await e.json("POST", `/sessions/${id}/runs`, { content: "Hurry.", delivery: "steer" });
+  await answer(e, id, first.tool_id);
+  await answer(e, id, (await stream.until("permission_request", 2)).tool_id);
+  expect(eventsOf(await stream.ended(), "turn_complete")).toHaveLength(1);
+  const history = await historyOf(e, id);
+  expect(unansweredCalls(history)).toEqual([]);
+  expect(history.slice(-3).map(({ content }) => content)).toEqual(["Tabs.", "Hurry.", "Fine."]);
+});
+
+test("held calls beyond the limit of the answer's run are not executed, and the answer is said", async () => {
+  const id = await fakeSession(e, fake, { approval_mode: "trust_all" });
+  fake.reply(ASKS, "Fine.");
+  await e.turn(id, "format it");
+  const seen = await e.turn(id, "Tabs.", { limits: { tool_calls: 1 } });
+  expect(eventsOf(seen, "tool_result")).toHaveLength(1);
+  expect(eventsOf(seen, "turn_complete")[0]).toMatchObject({ stop_reason: "max_tool_calls" });
+  const history = await historyOf(e, id);
+  expect(unansweredCalls(history)).toEqual([]);
+  expect(history.at(-1)).toMatchObject({ role: "user", content: "Tabs." });
+  expect((await session(id)).question_pending).toBeNull();
+});
+
+test("a session that is let go while its question waits still holds the calls", async () => {
+  const id = await fakeSession(e, fake, { approval_mode: "trust_all" });
+  fake.reply(ASKS, "Fine.");
+  await e.turn(id, "format it");
+  // As an answer would: its credentials are given anew when it comes back.
+  const { secrets } = await e.engine.sessions.get(id as SessionId);
+  const credentials = secrets.credentials;
+  secrets.credentials = null;
+  await e.engine.sessions.letGoOfIdle(Date.now() + 1);
+  const back = await e.engine.sessions.get(id as SessionId);
+  expect(back.secrets).not.toBe(secrets);
+  back.secrets.credentials = credentials;
+  const answered = await e.turn(id, "Tabs.");
+  expect(eventsOf(answered, "tool_result").map(({ success }) => success)).toEqual([true, true]);
 });
 
 test("a restarted engine still holds the calls", async () => {

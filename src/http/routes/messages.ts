@@ -4,7 +4,7 @@ import type { Engine } from "../../engine.ts";
 import { pendingOf, placeIn, placeInSession } from "../../session/attach.ts";
 import { dropQuestion } from "../../session/question-gate.ts";
 import { cancel } from "../../session/runs.ts";
-import { attachReader, attachSender } from "../../session/session.ts";
+import { attachReader, attachSender, sessionStored } from "../../session/session.ts";
 import { readCursor } from "../cursor.ts";
 import { eventStream } from "../event-stream.ts";
 import { runStream } from "../run-stream.ts";
@@ -47,9 +47,13 @@ export const messageRoutes = (engine: Engine) =>
         const session = await engine.sessions.get(params.session_id);
         if (session.active) cancel(session, session.active.record.id);
         else dropQuestion(session, "Not executed: cancelled by the user");
+        await sessionStored(session);
         return { ok: true, session_id: session.id };
       },
-      { params: SESSION_PARAMS, detail: { summary: "Cancel the turn, if one runs" } },
+      {
+        params: SESSION_PARAMS,
+        detail: { summary: "Cancel the turn; where none runs, drop the question that waits" },
+      },
     )
     .get(
       "/sessions/:session_id/events",

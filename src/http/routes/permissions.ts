@@ -1,11 +1,14 @@
-/** Prompts and modes: answer a prompt, see what waits, change how much is asked. */
+/**
+ * Prompts and modes: answer a prompt, see what waits, change how much is asked. What counts for a child at
+ * work is its parent's: there it is shown and changed.
+ */
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { EngineError } from "../../domain/errors.ts";
 import type { ToolCallId } from "../../domain/ids.ts";
 import { APPROVAL_MODES, APPROVAL_SCOPES, type ApprovalMode } from "../../domain/permission.ts";
 import type { Engine } from "../../engine.ts";
-import { sessionStored } from "../../session/session.ts";
+import { rootOf, sessionStored } from "../../session/session.ts";
 import { object, SESSION_PARAMS } from "../schemas.ts";
 
 export const permissionRoutes = (engine: Engine) =>
@@ -40,15 +43,16 @@ export const permissionRoutes = (engine: Engine) =>
       async ({ params }) => {
         const session = await engine.sessions.get(params.session_id);
         const { id, record, permissions, projectApprovals } = session;
+        const { mode, approvals } = rootOf(session).record;
         const pending = permissions.pending();
         return {
           session_id: id,
-          approval_mode: APPROVAL_MODES[record.mode],
-          approval_mode_name: record.mode,
+          approval_mode: APPROVAL_MODES[mode],
+          approval_mode_name: mode,
           pending: pending.map(({ tool_id }) => tool_id),
           pending_details: pending,
           stats: record.stats,
-          approvals: record.approvals,
+          approvals,
           project_approvals: [...projectApprovals.keys()],
         };
       },
@@ -58,9 +62,10 @@ export const permissionRoutes = (engine: Engine) =>
       "/permissions/approvals",
       async ({ params, body, request }) => {
         const session = await engine.sessions.get(params.session_id);
-        const { record, projectApprovals } = session;
-        record.approvals = record.approvals.filter(({ key }) => !body.keys.includes(key));
-        await sessionStored(session);
+        const { projectApprovals } = session;
+        const root = rootOf(session);
+        root.record.approvals = root.record.approvals.filter(({ key }) => !body.keys.includes(key));
+        await sessionStored(root);
         const stored = projectApprovals.keys().filter((key) => body.keys.includes(key));
         if (stored.length > 0) await projectApprovals.remove(stored, request.signal);
         return { ok: true, session_id: session.id };
@@ -82,8 +87,9 @@ export const permissionRoutes = (engine: Engine) =>
         const session = await engine.sessions.get(params.session_id);
         const modes = Object.keys(APPROVAL_MODES) as ApprovalMode[];
         const mode = oneOf(body.mode, modes, "mode");
-        session.record.mode = mode;
-        await sessionStored(session);
+        const root = rootOf(session);
+        root.record.mode = mode;
+        await sessionStored(root);
         return { ok: true, mode };
       },
       {
@@ -91,7 +97,10 @@ export const permissionRoutes = (engine: Engine) =>
         body: object({
           mode: Type.String({ description: Object.keys(APPROVAL_MODES).join(", ") }),
         }),
-        detail: { summary: "Change the session's approval mode, for its next tool call on" },
+        detail: {
+          summary:
+            "Change the session's approval mode, for its next tool call on; of a child at work its parent's",
+        },
       },
     );
 
