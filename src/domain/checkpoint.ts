@@ -17,6 +17,8 @@ export type KeptFile = {
   after: KeptState;
   /** What the newest change was to be made over: it is there still where that was never made. */
   previous: KeptState;
+  /** All its changes only came along with others. */
+  aside?: true;
 };
 
 export type CheckpointRecord = {
@@ -33,6 +35,14 @@ export type CheckpointRecord = {
   /** Shell commands that ran in the turn; what they changed is not covered. */
   commands: number;
 };
+
+/** What people are told of first: without what only came along, unless there is nothing else. */
+export function meantFirst<Change extends { aside?: boolean }>(
+  changes: readonly Change[],
+): Change[] {
+  const meant = changes.filter(({ aside }) => !aside);
+  return meant.length > 0 ? meant : [...changes];
+}
 
 /** Whether two states are the same but for permission bits. A file that was not looked at is like no other. */
 export function sameContent(one: KeptState, other: KeptState): boolean {

@@ -7,5 +7,8 @@ export type FileState =
   | { kind: "directory" }
   | { kind: "link"; target: string };
 
-/** `path`: absolute. Of a file larger than is ever kept, `content` is null. */
-export type FileChange = { path: string; before: FileState; after: FileState };
+/**
+ * `path`: absolute. Of a file larger than is ever kept, `content` is null. `aside`: it comes along with what
+ * was asked for: a backup, or a directory on the way to a new file.
+ */
+export type FileChange = { path: string; before: FileState; after: FileState; aside?: true };

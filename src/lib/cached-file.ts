@@ -1,5 +1,5 @@
 /** A small file that other programs may rewrite at any time: read again whenever it changed. */
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { errorCode } from "./error-code.ts";
 
 /**
@@ -22,48 +22,62 @@ export class CachedFile<Value> {
 
   /** The same object as last time while the content is the same. */
   read(): Value {
-    // Before the content: if a write comes between, the next call sees another version.
-    const version = this.version();
-    if (this.cached !== null && version !== null && version === this.cached.version) {
-      return this.cached.value;
+    const file = openOrNull(this.path);
+    if (file === null) return this.take(MISSING, null);
+    try {
+      const stats = fstatSync(file);
+      if (!stats.isFile()) throw notAFile();
+      if (stats.size > this.bytesMax) throw new Error(`it is larger than ${this.bytesMax} bytes`);
+      // Before the content: if a write comes between, the next call sees another version.
+      const version = versionOf(stats);
+      if (this.cached !== null && version !== null && version === this.cached.version)
+        return this.cached.value;
+      return this.take(version, textIn(file, stats.size));
+    } finally {
+      closeSync(file);
     }
-    const text = version === MISSING ? null : this.text();
+  }
+
+  private take(version: string | null, text: string | null): Value {
     const value =
       this.cached !== null && text === this.cached.text ? this.cached.value : this.parse(text);
     this.cached = { version, text, value };
     return value;
   }
-
-  /** Null: too young to be told from its successor. */
-  private version(): string | null {
-    const stats = statOrNull(this.path);
-    if (stats === null) return MISSING;
-    if (!stats.isFile()) throw new Error("it is not a file");
-    if (stats.size > this.bytesMax) throw new Error(`it is larger than ${this.bytesMax} bytes`);
-    const { mtimeMs, ctimeMs, size, ino } = stats;
-    const settled = Date.now() - Math.max(mtimeMs, ctimeMs) > SETTLED_AFTER_MS;
-    return settled ? [mtimeMs, ctimeMs, size, ino].join() : null;
-  }
-
-  private text(): string | null {
-    const bytes = readOrNull(this.path);
-    // Also drops a byte order mark, which editors on Windows write.
-    return bytes === null ? null : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  }
 }
 
 const MISSING = "missing";
+/** Waits for nobody, whatever has taken the place of the file. */
+const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
-const statOrNull = (path: string) =>
-  unlessMissing(() => statSync(path, { throwIfNoEntry: false }) ?? null);
-const readOrNull = (path: string) => unlessMissing(() => readFileSync(path));
-
-function unlessMissing<Value>(read: () => Value): Value | null {
+function openOrNull(path: string): number | null {
   try {
-    return read();
+    return openSync(path, READ);
   } catch (error) {
     const code = errorCode(error);
     if (code === "ENOENT" || code === "ENOTDIR") return null;
-    throw error;
+    // A socket.
+    throw code === "ENXIO" ? notAFile(error) : error;
   }
+}
+
+const notAFile = (cause?: unknown) => new Error("it is not a file", { cause });
+
+/** Null: too young to be told from its successor. */
+function versionOf({ mtimeMs, ctimeMs, size, ino }: Stats): string | null {
+  const settled = Date.now() - Math.max(mtimeMs, ctimeMs) > SETTLED_AFTER_MS;
+  return settled ? [mtimeMs, ctimeMs, size, ino].join() : null;
+}
+
+/** Of a file that grows meanwhile, what was there. */
+function textIn(file: number, size: number): string {
+  const bytes = new Uint8Array(size);
+  let filled = 0;
+  while (filled < size) {
+    const count = readSync(file, bytes, filled, size - filled, filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  // Also drops a byte order mark, which editors on Windows write.
+  return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, filled));
 }

@@ -13,6 +13,8 @@ export type FileSummary = {
   kept: boolean;
   /** Bytes before the turn; null where it was no file. */
   size: number | null;
+  /** It only came along with other changes: a backup, or a directory on the way to a new file. */
+  aside: boolean;
 };
 
 export type CheckpointSummary = Omit<CheckpointRecord, "files"> & {
@@ -35,12 +37,13 @@ export function summaryOf(
 const isRestored = ({ id }: CheckpointRecord, all: readonly CheckpointRecord[]): boolean =>
   all.some((each) => each.restores === id && !isRestored(each, all));
 
-const fileSummary = ({ before, after }: KeptFile, path: string): FileSummary => ({
+const fileSummary = ({ before, after, aside }: KeptFile, path: string): FileSummary => ({
   path,
   kind: (before ?? after)?.kind ?? "file",
   change: changeOf(before, after),
   kept: before?.kind !== "file" || before.kept,
   size: before?.kind === "file" ? before.size : null,
+  aside: aside ?? false,
 });
 
 function changeOf(before: KeptState, after: KeptState): FileSummary["change"] {

@@ -3,7 +3,7 @@
  * Nothing here needs git, or touches it.
  */
 import { relative, resolve } from "node:path";
-import type { CheckpointRecord, KeptFile } from "../domain/checkpoint.ts";
+import { type CheckpointRecord, type KeptFile, meantFirst } from "../domain/checkpoint.ts";
 import { EngineError } from "../domain/errors.ts";
 import type { EventBody } from "../domain/events.ts";
 import type { FileChange } from "../domain/file-change.ts";
@@ -35,6 +35,8 @@ const LIMITS: CheckpointLimits = {
   files: 1_000,
 };
 const DIFF_CHARS_MAX = 400_000;
+/** In an event. */
+const FILES_NAMED_MAX = 50;
 
 export type CheckpointServices = RecordServices & { area: Area; limits?: CheckpointLimits };
 
@@ -95,10 +97,14 @@ export class Checkpoints {
     });
   }
 
-  /** Unified diff of what the turn changed, or of these paths; bounded. Throws `not_found`. */
+  /**
+   * Unified diff of these paths, or of what the turn changed without what only came along; bounded.
+   * Throws `not_found`.
+   */
   diff(id: CheckpointId, paths: readonly string[] | null = null): Promise<string> {
     return this.alone(async () => {
-      const files = this.select(await this.records.get(id), paths);
+      const selected = this.select(await this.records.get(id), paths);
+      const files = paths === null ? meantFirst(selected) : selected;
       const { kept } = this.records;
       let diff = "";
       for (const [at, file] of files.entries()) {
@@ -145,10 +151,12 @@ export class Checkpoints {
   ): Promise<CheckpointId> {
     const record = newRecord({ kind: "restore", restores: source.id });
     const { next, skipped } = await this.keep(record, changes);
-    await this.records.put(next, { events: skipped, spared: [source.id] });
+    await this.records.put(next, { spared: [source.id] });
     const made = await makeRestore(changes);
     if (!made.ok && made.isUntouched) await this.records.drop(next);
-    else this.services.append(this.announcement(record, changes));
+    else
+      for (const event of [this.announcement(record, changes), ...skipped])
+        this.services.append(event);
     if (!made.ok) throw made.error;
     return record.id;
   }
@@ -171,7 +179,8 @@ export class Checkpoints {
   }
 
   private announcement({ id, runId }: CheckpointRecord, changes: readonly FileChange[]): EventBody {
-    const files = changes.map(({ path }) => this.shown(path));
+    const named = meantFirst(changes).slice(0, FILES_NAMED_MAX);
+    const files = named.map(({ path }) => this.shown(path));
     return { type: "checkpoint", checkpoint_id: id, turn_id: runId, files };
   }
 

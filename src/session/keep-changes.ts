@@ -39,7 +39,7 @@ export async function keepChanges(
     return { ...described, kept: true };
   }
 
-  for (const { path, after } of changes) {
+  for (const { path, after, aside } of changes) {
     const known = files.get(path);
     if (!known && files.size >= filesMax) {
       if (leftOut === 0) skip(null, null, `More than ${filesMax} files in one turn`);
@@ -50,7 +50,9 @@ export async function keepChanges(
     const now = await readState(path);
     const previous = describe(now);
     const before = known ? known.before : await keep(now, previous);
-    files.set(path, { path, before, after: await keep(after, describe(after)), previous });
+    const file = { path, before, after: await keep(after, describe(after)), previous };
+    const isAside = aside && (!known || known.aside);
+    files.set(path, isAside ? { ...file, aside } : file);
     if (!known && before?.kind === "file" && !before.kept)
       skip(shown(path), before.size, tooLarge(before.size > KEPT_BYTES_MAX, bytesMax));
   }

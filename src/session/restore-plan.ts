@@ -61,7 +61,7 @@ export const isMadeDirectory = ({ before, after }: KeptFile): boolean =>
   before === null && after?.kind === "directory";
 
 async function stepOf(file: KeptFile, options: RestoreOptions): Promise<Step> {
-  const { path, before, after, previous } = file;
+  const { path, before, after, previous, aside } = file;
   const { force, kept, area } = options;
   const refused = (reason: Refusal["reason"], message: string): Step => ({
     kind: "refused",
@@ -83,7 +83,7 @@ async function stepOf(file: KeptFile, options: RestoreOptions): Promise<Step> {
   const target = await kept.load(before);
   if (target?.kind === "file" && target.content === null)
     return refused("not_kept", "The copy of what it was before is gone");
-  return { kind: "change", change: { path, before: found.state, after: target } };
+  return { kind: "change", change: { path, before: found.state, after: target, aside } };
 }
 
 const changedSince = (later: CheckpointId | null): string =>
@@ -119,17 +119,17 @@ async function addMissingDirectories(changes: FileChange[], workspace: string): 
     for (const directory of await missingDirectories(path)) {
       if (known.has(directory.path) || !directory.path.startsWith(`${workspace}/`)) continue;
       known.add(directory.path);
-      changes.push(directory);
+      changes.push({ ...directory, aside: true });
     }
 }
 
 async function addEmptied(plan: RestorePlan, made: readonly KeptFile[], area: Area): Promise<void> {
   const going = new Set(plan.changes.filter(({ after }) => after === null).map(({ path }) => path));
   const innermostFirst = [...made].sort((a, b) => b.path.length - a.path.length);
-  for (const { path } of innermostFirst) {
+  for (const { path, aside } of innermostFirst) {
     if (await isEmptied(path, going, area)) {
       going.add(path);
-      plan.changes.push({ path, before: { kind: "directory" }, after: null });
+      plan.changes.push({ path, before: { kind: "directory" }, after: null, aside });
     } else plan.unchanged.push(path);
   }
 }

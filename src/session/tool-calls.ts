@@ -9,7 +9,9 @@ import {
   type ToolContext,
   type ToolResult,
 } from "../domain/tool.ts";
+import { quoted } from "../lib/shown.ts";
 import type { CheckedCall, Verdict } from "../permissions/permissions.ts";
+import { systemFailure, ToolFailure } from "../tools/failure.ts";
 import { readableOutput } from "./readable-output.ts";
 import { addMessage, append, rootOf, type Session } from "./session.ts";
 
@@ -78,8 +80,16 @@ async function ruledOrRun(
           });
     return result.metadata?.cancelled ? cancelled(signal, result) : result;
   } catch (caught) {
-    return signal.aborted ? cancelled(signal) : failedResult(toEngineError(caught).message);
+    return signal.aborted ? cancelled(signal) : failedResult(whyFailed(session, tool, caught));
   }
+}
+
+/** Only what was written to be read: anything else may name paths of the engine, and goes to its log. */
+function whyFailed({ services, id }: Session, { name }: Tool, caught: unknown): string {
+  if (caught instanceof EngineError || caught instanceof ToolFailure) return caught.message;
+  services.log.error("a tool failed", { session: id, tool: name, error: caught });
+  const reason = systemFailure(caught) ?? "the engine's log says why";
+  return `The tool could not be run: ${reason}`;
 }
 
 /** What a command changes is not kept; whoever undoes the turn is told so. */
@@ -162,11 +172,11 @@ function shownInput(runs: Record<string, unknown>, written: Record<string, unkno
 type Checked = { ok: true; tool: Tool; input: Record<string, unknown> };
 
 function checkCall(call: ModelToolCall, tool: Tool | null): Checked | { ok: false; error: string } {
-  if (tool === null) return { ok: false, error: `Tool '${call.name}' not found` };
+  if (tool === null) return { ok: false, error: `Tool '${quoted(call.name)}' not found` };
   if (call.invalidInput !== undefined)
     return {
       ok: false,
-      error: `The arguments are no JSON object: ${call.invalidInput.slice(0, 200)}`,
+      error: `The arguments are no JSON object: ${quoted(call.invalidInput)}`,
     };
   const checked = tool.check(call.input);
   return checked.ok ? { ...checked, tool } : checked;

@@ -3,6 +3,7 @@ import { Type as t } from "@sinclair/typebox";
 import type { FileChange, FileState } from "../domain/file-change.ts";
 import { defineTool, type Tool, type ToolContext } from "../domain/tool.ts";
 import { counted } from "../lib/counted.ts";
+import { quotedPath } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 import { readState } from "./file-changes.ts";
 import { CREATED_BYTES_MAX, fileOf, READ_BYTES_MAX, requireText } from "./file-content.ts";
@@ -104,11 +105,13 @@ async function applyFile(files: PatchedFiles, file: FilePatch): Promise<void> {
 async function create(files: PatchedFiles, { to, mode, hunks }: FilePatch): Promise<void> {
   const path = await writableInWorkspace(files.area, to);
   if ((await files.state(path)) !== null)
-    throw new ToolFailure(`Nothing changed: the patch makes ${path}, which already exists`);
+    throw new ToolFailure(
+      `Nothing changed: the patch makes ${quotedPath(path)}, which already exists`,
+    );
   const content = new TextEncoder().encode(await applyHunks(path, "", hunks));
   if (content.length > CREATED_BYTES_MAX)
     throw new ToolFailure(
-      `Content too large: ${path} would have ${content.length} bytes, the limit is ${CREATED_BYTES_MAX}`,
+      `Content too large: ${quotedPath(path)} would have ${content.length} bytes, the limit is ${CREATED_BYTES_MAX}`,
     );
   files.set(path, withMode(fileOf(content), mode));
 }
@@ -122,7 +125,7 @@ async function remove(files: PatchedFiles, file: FilePatch): Promise<void> {
     const rest = await applyHunks(path, requireText(state, path, "edit"), file.hunks);
     if (rest !== "")
       throw new ToolFailure(
-        `Nothing changed: the patch deletes ${path}, but there is more in it than the patch says`,
+        `Nothing changed: the patch deletes ${quotedPath(path)}, but there is more in it than the patch says`,
       );
   }
   files.set(path, null);
@@ -136,7 +139,9 @@ async function transfer(files: PatchedFiles, file: FilePatch): Promise<void> {
   const made = await patched(files, from, to, file);
   if (isRename) files.set(from, null);
   if ((await files.state(to)) !== null)
-    throw new ToolFailure(`Nothing changed: the patch makes ${to}, which already exists`);
+    throw new ToolFailure(
+      `Nothing changed: the patch makes ${quotedPath(to)}, which already exists`,
+    );
   files.set(to, made);
 }
 
@@ -157,14 +162,16 @@ async function patched(
 
 async function fileAt(files: PatchedFiles, path: string): Promise<FileThere> {
   const state = await files.state(path);
-  if (state === null) throw new ToolFailure(`File not found: ${path}`);
+  if (state === null) throw new ToolFailure(`File not found: ${quotedPath(path)}`);
   if (state.kind !== "file")
     throw new ToolFailure(
-      state.kind === "link" ? `Is a symbolic link: ${path}` : `Is a directory: ${path}`,
+      state.kind === "link"
+        ? `Is a symbolic link: ${quotedPath(path)}`
+        : `Is a directory: ${quotedPath(path)}`,
     );
   if (state.size > READ_BYTES_MAX)
     throw new ToolFailure(
-      `File too large: ${path} has ${state.size} bytes, the limit is ${READ_BYTES_MAX}`,
+      `File too large: ${quotedPath(path)} has ${state.size} bytes, the limit is ${READ_BYTES_MAX}`,
     );
   return state;
 }
@@ -218,6 +225,9 @@ async function directoriesOf(changes: readonly FileChange[]): Promise<FileChange
     if (after !== null)
       for (const change of await missingDirectories(path)) missing.set(change.path, change);
   const both = changes.find(({ path }) => missing.has(path));
-  if (both) throw new ToolFailure(`The patch has ${both.path} both as a file and as a directory`);
+  if (both)
+    throw new ToolFailure(
+      `The patch has ${quotedPath(both.path)} both as a file and as a directory`,
+    );
   return [...missing.values()];
 }

@@ -1,5 +1,6 @@
 /** The background commands of one session: their names, how many there may be, their common end. */
 import { EngineError } from "../domain/errors.ts";
+import { quoted } from "../lib/shown.ts";
 import { BackgroundCommand, type BackgroundOptions } from "./background-command.ts";
 
 const ALIVE_MAX = 20;
@@ -32,7 +33,10 @@ export class BackgroundSession {
     const command = this.commands.get(name);
     if (command) return command;
     const names = [...this.commands.keys()].join(", ") || "none";
-    throw new EngineError("not_found", `No background command '${name}'. There are: ${names}`);
+    throw new EngineError(
+      "not_found",
+      `No background command '${quoted(name)}'. There are: ${names}`,
+    );
   }
 
   get alive(): number {

@@ -178,19 +178,34 @@ function hunkHead(oldStart: number, oldLines: number, newStart: number, newLines
 /** Without the lines that are the same at the beginning and at the end. */
 function differingPart(before: string, after: string) {
   const shorter = Math.min(before.length, after.length);
-  let same = 0;
-  while (same < shorter && before.charCodeAt(same) === after.charCodeAt(same)) same += 1;
+  const same = sameLength(before, after, shorter);
   const start = same === 0 ? 0 : before.lastIndexOf("\n", same - 1) + 1;
-  let tail = 0;
-  const tailMax = shorter - start;
-  const [lastBefore, lastAfter] = [before.length - 1, after.length - 1];
-  while (
-    tail < tailMax &&
-    before.charCodeAt(lastBefore - tail) === after.charCodeAt(lastAfter - tail)
-  )
-    tail += 1;
-  tail = wholeLines(before, after, start, tail);
+  const tail = wholeLines(before, after, start, sameTail(before, after, shorter - start));
   return { start, endBefore: before.length - tail, endAfter: after.length - tail };
+}
+
+/** Compared at once before it is looked at one by one, which takes much longer. */
+const BLOCK_CHARS = 4_096;
+
+/** How much of the beginnings is the same; `max` at most. */
+function sameLength(before: string, after: string, max: number): number {
+  let same = 0;
+  const isSameBlock = () =>
+    before.slice(same, same + BLOCK_CHARS) === after.slice(same, same + BLOCK_CHARS);
+  while (same + BLOCK_CHARS <= max && isSameBlock()) same += BLOCK_CHARS;
+  while (same < max && before.charCodeAt(same) === after.charCodeAt(same)) same += 1;
+  return same;
+}
+
+/** How much of the ends is the same; `max` at most. */
+function sameTail(before: string, after: string, max: number): number {
+  let same = 0;
+  const block = (text: string) => text.slice(text.length - same - BLOCK_CHARS, text.length - same);
+  while (same + BLOCK_CHARS <= max && block(before) === block(after)) same += BLOCK_CHARS;
+  const [lastBefore, lastAfter] = [before.length - 1, after.length - 1];
+  while (same < max && before.charCodeAt(lastBefore - same) === after.charCodeAt(lastAfter - same))
+    same += 1;
+  return same;
 }
 
 /** The part of a common tail that begins where a line does, in both texts. */

@@ -18,7 +18,7 @@ export const CANCELLED: ToolResult = {
   metadata: { cancelled: true },
 };
 
-/** What the system answers, in words. Any other error is a bug of ours and goes on as it is. */
+/** What systems and their file systems answer, in words. Any other error is a bug of ours. */
 const SYSTEM_FAILURES: Record<string, string> = {
   EACCES: "Permission denied",
   EPERM: "Operation not permitted",
@@ -38,7 +38,31 @@ const SYSTEM_FAILURES: Record<string, string> = {
   EIO: "The device does not answer as it should",
   EINVAL: "The file system does not take this",
   ENXIO: "Nothing is at its other end",
+  ENODEV: "Nothing is at its other end",
+  ENOTCONN: "The file system is not connected",
+  EHOSTDOWN: "The file system is not connected",
+  ETIMEDOUT: "The file system does not answer",
+  ESTALE: "It was replaced on its server",
+  EREMOTEIO: "The device does not answer as it should",
+  EBADMSG: "The device does not answer as it should",
+  EUCLEAN: "The file system is damaged",
+  ENOKEY: "It is encrypted, and locked",
+  EILSEQ: "The file system does not take such a name",
+  EFBIG: "Larger than the file system takes",
+  EOVERFLOW: "Larger than can be handled",
+  EMLINK: "Too many links",
+  ENFILE: "Too many open files",
+  ENOMEM: "No memory left",
+  EAGAIN: "In use",
+  ETXTBSY: "In use: it is a program that runs",
+  ENOSYS: "Not supported here",
+  ENOTSUP: "Not supported here",
+  EOPNOTSUPP: "Not supported here",
 };
+
+/** In words, and without the path, which may be one of the engine's own; null: the system has not answered so. */
+export const systemFailure = (error: unknown): string | null =>
+  SYSTEM_FAILURES[errorCode(error)] ?? null;
 
 /** A tool's work with its failures as results. What was cancelled before it began is not begun. */
 export async function answering(
@@ -50,8 +74,8 @@ export async function answering(
     return await work();
   } catch (error) {
     if (error instanceof ToolFailure) return failedResult(error.message);
-    const reason = SYSTEM_FAILURES[errorCode(error)];
-    if (!reason) throw error;
+    const reason = systemFailure(error);
+    if (reason === null) throw error;
     return failedResult(reason);
   }
 }

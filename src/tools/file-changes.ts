@@ -4,6 +4,7 @@ import { lstat, open, readlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { FileChange, FileState } from "../domain/file-change.ts";
 import { errorCode } from "../lib/error-code.ts";
+import { quotedPath } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 import { ChangedMeanwhile, HeldDirectories } from "./held-directory.ts";
 import { movedFrom } from "./moved-files.ts";
@@ -85,7 +86,7 @@ async function stateAt(name: string, path: string): Promise<FileState> {
   } catch (error) {
     // A link where there was none, or none where there was one.
     if (!["EINVAL", "ELOOP"].includes(errorCode(error))) throw error;
-    throw new ChangedMeanwhile(`Changed while it was read: ${path}`, { cause: error });
+    throw new ChangedMeanwhile(`Changed while it was read: ${quotedPath(path)}`, { cause: error });
   }
 }
 
@@ -93,7 +94,7 @@ async function unguardedState(name: string, path: string): Promise<FileState> {
   const status = await lstat(name);
   if (status.isSymbolicLink()) return { kind: "link", target: await readlink(name) };
   if (status.isDirectory()) return { kind: "directory" };
-  if (!status.isFile()) throw new ToolFailure(`Not a regular file: ${path}`);
+  if (!status.isFile()) throw new ToolFailure(`Not a regular file: ${quotedPath(path)}`);
   const file = await openRegular(name, KEPT_BYTES_MAX, path);
   return {
     kind: "file",
@@ -112,7 +113,7 @@ function refuseUnknownContent(changes: readonly FileChange[]): void {
   const moves = movedFrom(changes);
   for (const change of changes)
     if (change.after?.kind === "file" && change.after.content === null && !moves.has(change))
-      throw new ToolFailure(`Too large to be written: ${change.path}`);
+      throw new ToolFailure(`Too large to be written: ${quotedPath(change.path)}`);
 }
 
 /** What stands for each path now, by its name in a held directory. Throws Overtaken where it is not as it was. */

@@ -1,6 +1,7 @@
 /** What file tools take for content: how large, which kind, and what they say of anything else. */
 import { type Static, Type as t } from "@sinclair/typebox";
 import type { FileState } from "../domain/file-change.ts";
+import { quotedPath } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 import { readState } from "./file-changes.ts";
 import type { FileThere } from "./file-plan.ts";
@@ -21,12 +22,12 @@ export const subjectFile = ({ file }: WithFile) => ({ paths: [file] });
 /** A regular file at a path that was checked. Throws ToolFailure for anything else. */
 export async function requireFile(path: string, bytesMax: number): Promise<FileThere> {
   const state = await readState(path);
-  if (state === null) throw new ToolFailure(`File not found: ${path}`);
-  if (state.kind === "directory") throw new ToolFailure(`Is a directory: ${path}`);
-  if (state.kind === "link") throw new ToolFailure(`Is a symbolic link: ${path}`);
+  if (state === null) throw new ToolFailure(`File not found: ${quotedPath(path)}`);
+  if (state.kind === "directory") throw new ToolFailure(`Is a directory: ${quotedPath(path)}`);
+  if (state.kind === "link") throw new ToolFailure(`Is a symbolic link: ${quotedPath(path)}`);
   if (state.size > bytesMax)
     throw new ToolFailure(
-      `File too large: ${path} has ${state.size} bytes, the limit is ${bytesMax}`,
+      `File too large: ${quotedPath(path)} has ${state.size} bytes, the limit is ${bytesMax}`,
     );
   return state;
 }
@@ -35,7 +36,7 @@ export async function requireFile(path: string, bytesMax: number): Promise<FileT
 export function requireText(state: FileThere, path: string, purpose: "read" | "edit"): string {
   const text = textOf(state.content ?? new Uint8Array());
   if (text === null)
-    throw new ToolFailure(`Cannot ${purpose} binary file: ${path} (not UTF-8 text)`);
+    throw new ToolFailure(`Cannot ${purpose} binary file: ${quotedPath(path)} (not UTF-8 text)`);
   return text;
 }
 

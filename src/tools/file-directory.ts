@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { Type as t } from "@sinclair/typebox";
 import { defineTool, type Tool } from "../domain/tool.ts";
 import { counted } from "../lib/counted.ts";
+import { quotedPath } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 import { readState } from "./file-changes.ts";
 import { missingDirectories, planning } from "./file-plan.ts";
@@ -30,7 +31,7 @@ export const fileMkdir = (areaOf: AreaOf): Tool =>
         const path = await writableInWorkspace(areaOf(context.workspace), input.path);
         const before = await readState(path);
         if (before !== null)
-          throw new ToolFailure(`${whatIs(before.kind)} already exists: ${path}`);
+          throw new ToolFailure(`${whatIs(before.kind)} already exists: ${quotedPath(path)}`);
         return {
           changes: [{ path, before, after: { kind: "directory" } }],
           aside: await missingDirectories(path),
@@ -52,14 +53,14 @@ export const fileRmdir = (areaOf: AreaOf): Tool =>
       planning(context, async () => {
         const path = await placeInWorkspace(areaOf(context.workspace), input.path);
         const before = await readState(path);
-        if (before === null) throw new ToolFailure(`Directory not found: ${path}`);
+        if (before === null) throw new ToolFailure(`Directory not found: ${quotedPath(path)}`);
         if (before.kind !== "directory")
-          throw new ToolFailure(`Not a directory: ${path}; use file_delete`);
+          throw new ToolFailure(`Not a directory: ${quotedPath(path)}; use file_delete`);
         refuseProtected(path, context.workspace);
         const count = (await readdir(path)).length;
         if (count > 0)
           throw new ToolFailure(
-            `Directory not empty: ${path} has ${counted(count, "entry", "entries")}; remove those first`,
+            `Directory not empty: ${quotedPath(path)} has ${counted(count, "entry", "entries")}; remove those first`,
           );
         return {
           changes: [{ path, before, after: null }],

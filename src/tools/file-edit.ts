@@ -2,6 +2,7 @@
 import { Type as t } from "@sinclair/typebox";
 import { defineTool, type Tool } from "../domain/tool.ts";
 import { counted } from "../lib/counted.ts";
+import { quotedPath } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 import { fileParameter, READ_BYTES_MAX, subjectFile } from "./file-content.ts";
 import { DetailedFailure } from "./file-plan.ts";
@@ -94,7 +95,7 @@ function edited(
     throw severalPlaces(path, text, wanted, "replace_all is false: add surrounding lines to find");
   if (count > REPLACED_MAX)
     throw new ToolFailure(
-      `Pattern found ${count} times in ${path}: at most ${REPLACED_MAX} are replaced at once`,
+      `Pattern found ${count} times in ${quotedPath(path)}: at most ${REPLACED_MAX} are replaced at once`,
     );
   const replacement = withLineEndsOf(text, replace);
   if (text.length + count * (replacement.length - wanted.length) > READ_BYTES_MAX)
@@ -153,7 +154,7 @@ function severalPlaces(path: string, text: string, wanted: string, advice: strin
   const listed = lines.map((line) => `${line}\t${cutLine(lineNumbered(text, line))}`);
   if (count > lines.length) listed.push(`… and ${count - lines.length} more`);
   return new DetailedFailure(
-    `Pattern found ${count} times in ${path}, and ${advice}`,
+    `Pattern found ${count} times in ${quotedPath(path)}, and ${advice}`,
     `It begins in these lines:\n${listed.join("\n")}`,
   );
 }

@@ -2,6 +2,7 @@
 import { Type as t } from "@sinclair/typebox";
 import type { FileState } from "../domain/file-change.ts";
 import { defineTool, type Tool, type ToolContext } from "../domain/tool.ts";
+import { quotedPath } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 import { KEPT_BYTES_MAX, readState } from "./file-changes.ts";
 import { fileParameter, requireFile, subjectFile } from "./file-content.ts";
@@ -80,7 +81,8 @@ export const fileCopyOverwrite = (areaOf: AreaOf): Tool =>
       planning(context, async () => {
         const { source, copied } = await copySource(areaOf, context, from);
         const target = await writableInWorkspace(areaOf(context.workspace), to);
-        if (source === target) throw new ToolFailure(`from and to are the same file: ${source}`);
+        if (source === target)
+          throw new ToolFailure(`from and to are the same file: ${quotedPath(source)}`);
         if ((await readState(target)) === null) return copyTo(source, target, copied);
         const before = await requireFile(target, KEPT_BYTES_MAX);
         const kept = await backup(target, ".bak", before);
@@ -120,19 +122,21 @@ export const fileDelete = (areaOf: AreaOf): Tool =>
 
 async function requireMovable(path: string, verb: "move" | "delete"): Promise<FileState> {
   const state = await readState(path);
-  if (state === null) throw new ToolFailure(`File not found: ${path}`);
+  if (state === null) throw new ToolFailure(`File not found: ${quotedPath(path)}`);
   if (state.kind !== "directory") return state;
   const advice =
     verb === "delete" ? "file_rmdir removes an empty one" : "move its files one by one";
-  throw new ToolFailure(`Is a directory: ${path}; ${advice}`);
+  throw new ToolFailure(`Is a directory: ${quotedPath(path)}; ${advice}`);
 }
 
 async function newPath(areaOf: AreaOf, { workspace }: ToolContext, to: string): Promise<string> {
   const path = await writableInWorkspace(areaOf(workspace), to);
   const there = await readState(path);
   if (there?.kind === "directory")
-    throw new ToolFailure(`Is a directory: ${path}; give the whole new path, with the file name`);
-  if (there !== null) throw new ToolFailure(`File already exists: ${path}`);
+    throw new ToolFailure(
+      `Is a directory: ${quotedPath(path)}; give the whole new path, with the file name`,
+    );
+  if (there !== null) throw new ToolFailure(`File already exists: ${quotedPath(path)}`);
   return path;
 }
 

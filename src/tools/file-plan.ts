@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type { FileChange, FileState } from "../domain/file-change.ts";
 import type { Planned, ToolContext, ToolResult } from "../domain/tool.ts";
 import { isThere } from "../lib/paths.ts";
-import { answering, ToolFailure } from "./failure.ts";
+import { answering, systemFailure, ToolFailure } from "./failure.ts";
 import { applyChanges, readState, unifiedDiff } from "./file-changes.ts";
 
 /** What the result of an edit shows of it, for clients. */
@@ -53,16 +53,30 @@ function planOf(intent: Intent, diff: string) {
     diff,
     paths: changes.map(({ path }) => path),
     async apply(context: ToolContext): Promise<ToolResult | null> {
-      const all = [...aside, ...changes];
+      const all = [...aside.map((change) => ({ ...change, aside: true as const })), ...changes];
       let applied = true;
       const result = await answering(context.signal, async () => {
-        await context.session.changing(all);
+        await keepFirst(all, context);
         applied = await applyChanges(all);
         return { ok: true, output, metadata: await metadataOf(intent, diff, context.workspace) };
       });
       return applied ? result : null;
     },
   };
+}
+
+/** What cannot be kept is not changed; where that is for a reason of the system, it is not about the file. */
+async function keepFirst(changes: readonly FileChange[], { session }: ToolContext): Promise<void> {
+  try {
+    await session.changing(changes);
+  } catch (error) {
+    const reason = systemFailure(error);
+    if (reason === null) throw error;
+    throw new ToolFailure(
+      `Nothing changed: what is there now cannot be kept for an undo (${reason})`,
+      { cause: error },
+    );
+  }
 }
 
 async function metadataOf({ changes, metadata }: Intent, diff: string, workspace: string) {

@@ -3,6 +3,7 @@ import { Type as t } from "@sinclair/typebox";
 import { defineTool, type Tool, type ToolContext, type ToolResult } from "../domain/tool.ts";
 import { counted } from "../lib/counted.ts";
 import { type ImageType, sizeOfImage, typeOfImage } from "../lib/image-type.ts";
+import { quotedPath } from "../lib/shown.ts";
 import { answering, ToolFailure } from "./failure.ts";
 import { fileParameter, READ_BYTES_MAX, subjectFile } from "./file-content.ts";
 import { namesBeside } from "./names-beside.ts";
@@ -40,7 +41,7 @@ export const fileRead = (areaOf: AreaOf): Tool =>
         const image = typeOfImage(bytes);
         if (image) return showImage(path, bytes, image, context);
         if (!isText(bytes))
-          throw new ToolFailure(`Cannot read binary file: ${path} (not UTF-8 text)`);
+          throw new ToolFailure(`Cannot read binary file: ${quotedPath(path)} (not UTF-8 text)`);
         return {
           ok: true,
           output: showLines(path, bytes, offset, limit),
@@ -75,13 +76,15 @@ function showImage(
 ): ToolResult {
   if (bytes.length > IMAGE_BYTES_MAX)
     throw new ToolFailure(
-      `Image too large: ${path} has ${bytes.length} bytes, the limit is ${IMAGE_BYTES_MAX}`,
+      `Image too large: ${quotedPath(path)} has ${bytes.length} bytes, the limit is ${IMAGE_BYTES_MAX}`,
     );
   const size = sizeOfImage(bytes, mediaType);
   const pixels = size ? `, ${size.width}×${size.height} pixels` : "";
   const what = `${mediaType}${pixels}, ${bytes.length} bytes`;
   if (!sees)
-    throw new ToolFailure(`${path} is an image (${what}), and this model cannot see images`);
+    throw new ToolFailure(
+      `${quotedPath(path)} is an image (${what}), and this model cannot see images`,
+    );
   return {
     ok: true,
     output: `✓ Read image ${path} (${what})`,
@@ -94,7 +97,9 @@ function showImage(
 function showLines(path: string, bytes: Uint8Array, offset: number, limit: number): string {
   const part = takeLines(bytes, offset, Math.min(limit, SHOWN_LINES_MAX));
   if (offset >= part.total)
-    throw new ToolFailure(`Offset ${offset} is past the end: ${path} has ${part.total} lines`);
+    throw new ToolFailure(
+      `Offset ${offset} is past the end: ${quotedPath(path)} has ${part.total} lines`,
+    );
   const text = beginningOf(bytes.subarray(part.start, part.end));
   const shown = fitting(text);
   const end = offset + countLines(shown);
@@ -116,7 +121,9 @@ function takeLines(bytes: Uint8Array, offset: number, count: number) {
   let total = 1;
   let start = 0;
   let end = bytes.length;
-  for (let at = bytes.indexOf(LINE_END); at !== -1; at = bytes.indexOf(LINE_END, at + 1)) {
+  // One by one: to look for each of many short lines takes ten times as long.
+  for (let at = 0; at < bytes.length; at += 1) {
+    if (bytes[at] !== LINE_END) continue;
     if (total === offset) start = at + 1;
     if (total === offset + count) end = at;
     total += 1;

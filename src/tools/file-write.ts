@@ -1,6 +1,7 @@
 /** The tools that write whole files, or add to their end. */
 import { Type as t } from "@sinclair/typebox";
 import { defineTool, type Tool } from "../domain/tool.ts";
+import { quotedPath } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 import { KEPT_BYTES_MAX, readState } from "./file-changes.ts";
 import { fileOf, fileParameter, newContent, requireFile, subjectFile } from "./file-content.ts";
@@ -27,7 +28,7 @@ export const fileCreate = (areaOf: AreaOf): Tool =>
         const bytes = newContent(content);
         const path = await writableInWorkspace(areaOf(context.workspace), file);
         const before = await readState(path);
-        if (before !== null) throw new ToolFailure(`File already exists: ${path}`);
+        if (before !== null) throw new ToolFailure(`File already exists: ${quotedPath(path)}`);
         return creation(path, bytes);
       }),
   });

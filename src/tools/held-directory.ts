@@ -4,6 +4,7 @@
  */
 import { closeSync, constants, openSync, readlinkSync } from "node:fs";
 import { basename, dirname } from "node:path";
+import { quotedPath } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 
 export type HeldDirectory = {
@@ -36,7 +37,7 @@ export function holdResolved(path: string, name = path): HeldDirectory {
   const held = holdDirectory(name);
   if (!NAMES_DESCRIPTORS || readlinkSync(held.path) === path) return held;
   held.release();
-  throw new ChangedMeanwhile(`The directory changed while it was used: ${path}`);
+  throw new ChangedMeanwhile(`The directory changed while it was used: ${quotedPath(path)}`);
 }
 
 /** Directories that are held for one piece of work, each once. */

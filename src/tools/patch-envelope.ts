@@ -1,4 +1,5 @@
 /** Patches in the envelope that many models were trained on: `*** Begin Patch` to `*** End Patch`. */
+import { quotedPath } from "../lib/shown.ts";
 import type { ToolFailure } from "./failure.ts";
 import { type FilePatch, type Hunk, hunkLine, PatchLines } from "./patch-parts.ts";
 
@@ -39,7 +40,7 @@ function parseFile(reader: PatchLines, header: string): FilePatch {
   const from = pathIn(reader, UPDATE);
   const to = reader.peek()?.startsWith(MOVE) ? pathIn(reader, MOVE) : from;
   const hunks = parseHunks(reader);
-  if (hunks.length === 0 && to === from) throw reader.failure(`no change of ${from}`);
+  if (hunks.length === 0 && to === from) throw reader.failure(`no change of ${quotedPath(from)}`);
   return { action: to === from ? "update" : "rename", from, to, mode: null, hunks };
 }
 

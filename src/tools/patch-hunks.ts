@@ -2,12 +2,16 @@
  * Putting hunks into a text. What they say of the old text must be there exactly; where, may differ from
  * what they say, as long as there is one such place.
  */
+import { quotedPath } from "../lib/shown.ts";
+import { ToolFailure } from "./failure.ts";
 import { DetailedFailure } from "./file-plan.ts";
 import { mismatch } from "./patch-mismatch.ts";
 import type { Hunk } from "./patch-parts.ts";
-import { cutLine, hasCrlf } from "./text.ts";
+import { countLineEnds, cutLine, hasCrlf } from "./text.ts";
 
 const LISTED_PLACES_MAX = 10;
+/** More take so long to be told apart that others would wait. */
+const LINES_MAX = 1_000_000;
 
 /** Throws a failure that names the hunk, what it expects and what is there. */
 export async function applyHunks(
@@ -16,6 +20,11 @@ export async function applyHunks(
   hunks: readonly Hunk[],
 ): Promise<string> {
   const lineEnd = hasCrlf(text) ? "\r\n" : "\n";
+  const count = countLineEnds(text, 0, text.length);
+  if (count > LINES_MAX)
+    throw new ToolFailure(
+      `Too many lines for a patch: ${quotedPath(path)} has ${count}, the limit is ${LINES_MAX}; use file_edit`,
+    );
   const lines = text === "" ? [] : text.split(lineEnd);
   let endsWithBreak = lines.at(-1) === "" || text === "";
   if (lines.at(-1) === "") lines.pop();
@@ -79,7 +88,7 @@ function afterAnchors(path: string, trimmed: readonly string[], hunk: Hunk, from
     const found = trimmed.indexOf(anchor, at);
     if (found === -1)
       throw new DetailedFailure(
-        `Nothing changed: ${hunk.label} of ${path} does not match`,
+        `Nothing changed: ${hunk.label} of ${quotedPath(path)} does not match`,
         `There is no line${at === 0 ? "" : ` after line ${at}`} that says\n  ${cutLine(anchor)}\nAfter @@ comes a whole line of the file.`,
       );
     at = found;
@@ -94,7 +103,7 @@ function insertionPlace(path: string, lines: readonly string[], hunk: Hunk, star
   const place = hunk.oldStart - 1;
   if (place >= start && place <= lines.length) return place;
   throw new DetailedFailure(
-    `Nothing changed: ${hunk.label} of ${path} does not match`,
+    `Nothing changed: ${hunk.label} of ${quotedPath(path)} does not match`,
     `It has no context, and line ${place} is not where it can go: the file has ${lines.length} lines.`,
   );
 }
@@ -140,7 +149,7 @@ function ambiguous(
     .map((place) => `${place + 1}\t${cutLine(lines[place] ?? "")}`);
   if (places.length > listed.length) listed.push(`… and ${places.length - listed.length} more`);
   return new DetailedFailure(
-    `Nothing changed: ${label} of ${path} matches in ${places.length} places`,
+    `Nothing changed: ${label} of ${quotedPath(path)} matches in ${places.length} places`,
     `Add lines of context, or the right line number. It matches where these lines begin:\n${listed.join("\n")}`,
   );
 }

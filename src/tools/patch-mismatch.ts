@@ -1,7 +1,9 @@
 /** Why a hunk does not match: what it expects, and what is in the place that comes closest. */
+import { quotedPath } from "../lib/shown.ts";
 import { DetailedFailure } from "./file-plan.ts";
 import type { Hunk } from "./patch-parts.ts";
-import { cutLine, numbered } from "./text.ts";
+import { closestRegion } from "./similar-text.ts";
+import { cutLine, lineAt, numbered } from "./text.ts";
 import { canonical, differences } from "./text-difference.ts";
 
 /** Lines of the hunk by which places are found, and places that are compared. */
@@ -19,7 +21,7 @@ export function mismatch(
   old: readonly string[],
   from: number,
 ): DetailedFailure {
-  const problem = `Nothing changed: ${hunk.label} of ${path} does not match`;
+  const problem = `Nothing changed: ${hunk.label} of ${quotedPath(path)} does not match`;
   const place = closestPlace(lines, hunk, old, from);
   if (place === null)
     return new DetailedFailure(
@@ -46,25 +48,54 @@ export function mismatch(
   );
 }
 
-/** Where most of the lines are as the hunk has them; null: none is anywhere. */
+/** `score`: how many of the hunk's lines are there; those that are similar count in part. */
+type Place = { place: number; score: number };
+
+/** Where most of the lines are as the hunk has them, or else similar; null: nothing like it is anywhere. */
 function closestPlace(
+  lines: readonly string[],
+  hunk: Hunk,
+  old: readonly string[],
+  from: number,
+): number | null {
+  const equal = equalPlace(lines, hunk, old, from);
+  // A few equal lines, such as closing brackets, are in many places.
+  if (equal && equal.score * 2 > Math.min(old.length, COMPARED_LINES_MAX)) return equal.place;
+  const similar = similarPlace(lines, old, from);
+  const best = similar && similar.score > (equal?.score ?? 0) ? similar : equal;
+  return best?.place ?? null;
+}
+
+function equalPlace(
   lines: readonly string[],
   { oldStart }: Hunk,
   old: readonly string[],
   from: number,
-): number | null {
+): Place | null {
   const forms = old.slice(0, COMPARED_LINES_MAX).map(canonical);
   const places = new Set(placesOf(lines, old, from, (line) => line));
   if (places.size === 0)
     for (const place of placesOf(lines.slice(0, LOOSE_LINES_MAX), forms, from, canonical))
       places.add(place);
   if (oldStart !== null && oldStart > from) places.add(oldStart - 1);
-  let best: { place: number; score: number } | null = null;
+  let best: Place | null = null;
   for (const place of places) {
     const score = forms.filter((form, at) => canonical(lines[place + at] ?? "\0") === form).length;
     if (score > (best?.score ?? 0)) best = { place, score };
   }
-  return best?.place ?? null;
+  return best;
+}
+
+function similarPlace(
+  lines: readonly string[],
+  old: readonly string[],
+  from: number,
+): Place | null {
+  const text = lines.slice(from).join("\n");
+  const region = closestRegion(text, old);
+  if (region === null) return null;
+  const place = from + lineAt(text, region.start) - 1;
+  return { place, score: region.score * Math.min(old.length, COMPARED_LINES_MAX) };
 }
 
 /** The places where one of the longest lines would be right. */

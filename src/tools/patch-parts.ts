@@ -1,5 +1,5 @@
 /** The parts of a patch, and how its lines are read. */
-import { shown } from "../lib/shown.ts";
+import { quoted } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 
 /** `none`: there is nothing at that end. `renamed`: the old path goes; `copied`: it stays. */
@@ -54,12 +54,10 @@ export class PatchLines {
   /** About the line that comes next. */
   failure(problem: string): ToolFailure {
     const line = this.peek();
-    const quoted = line === undefined ? "" : `: ${shown(line.slice(0, QUOTED_CHARS_MAX))}`;
-    return new ToolFailure(`Malformed patch, line ${this.at + 1}: ${problem}${quoted}`);
+    const said = line === undefined ? "" : `: ${quoted(line)}`;
+    return new ToolFailure(`Malformed patch, line ${this.at + 1}: ${problem}${said}`);
   }
 }
-
-const QUOTED_CHARS_MAX = 100;
 
 /** null: no line of a hunk. Editors take the space away that an empty line of context begins with. */
 export function hunkLine(line: string): HunkLine | null {

@@ -2,6 +2,7 @@
  * Unified diffs, as git and diff write them and as models do: line counts that are wrong or missing are
  * no reason to refuse, since each hunk has to match the file's text anyway.
  */
+import { quoted, quotedPath, shown } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 import { type FilePatch, type Hunk, type HunkLine, hunkLine, PatchLines } from "./patch-parts.ts";
 
@@ -51,7 +52,7 @@ function parseFile(reader: PatchLines): FilePatch {
   for (let line = reader.peek(); line?.startsWith("@@"); line = reader.peek())
     file.hunks.push(parseHunk(reader, file.hunks.length + 1));
   if (file.hunks.length === 0 && file.action === "update" && file.mode === null)
-    throw reader.failure(`expected a hunk (@@) for ${file.to}`);
+    throw reader.failure(`expected a hunk (@@) for ${quotedPath(file.to)}`);
   return file;
 }
 
@@ -123,7 +124,7 @@ function modeOf(value: string): number {
   const isFile = mode >> 12 === 0o10 || mode >> 12 === 0;
   if (!isFile)
     throw new ToolFailure(
-      `Patches change regular files only, not links or modules (mode ${value})`,
+      `Patches change regular files only, not links or modules (mode ${quoted(value)})`,
     );
   // As git: executable or not.
   return (mode & PERMISSION_BITS & 0o111) === 0 ? 0o644 : 0o755;
@@ -212,7 +213,7 @@ function parseHunk(reader: PatchLines, number: number): Hunk {
     throw reader.failure("the hunk changes nothing");
   }
   return {
-    label: `hunk ${number}${oldStart === undefined ? "" : ` (${header.slice(0, HEADER_CHARS_MAX)})`}`,
+    label: `hunk ${number}${oldStart === undefined ? "" : ` (${shown(header.slice(0, HEADER_CHARS_MAX))})`}`,
     oldStart: oldStart === undefined ? null : insertionAware(Number(oldStart), lines),
     anchors: [],
     atEnd: false,

@@ -1,5 +1,6 @@
 /** What may be changed, but neither deleted nor moved away. */
 import { relative } from "node:path";
+import { quotedPath } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 
 const TREES = ["venv", ".venv", "node_modules"];
@@ -10,5 +11,5 @@ export function refuseProtected(path: string, workspace: string): void {
   const name = relative(workspace, path).toLowerCase();
   const tree = TREES.find((each) => name.split("/").includes(each));
   if (tree || FILES.includes(name))
-    throw new ToolFailure(`Protected, and neither deleted nor moved: ${path}`);
+    throw new ToolFailure(`Protected, and neither deleted nor moved: ${quotedPath(path)}`);
 }

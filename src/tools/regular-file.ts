@@ -3,6 +3,7 @@ import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { errorCode } from "../lib/error-code.ts";
+import { quotedPath } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 import { type HeldDirectory, holdResolved } from "./held-directory.ts";
 
@@ -22,7 +23,7 @@ export async function readRegularFile(path: string, bytesMax: number): Promise<R
     const file = await openRegular(name, bytesMax, path);
     if (file.bytes === null)
       throw new ToolFailure(
-        `File too large: ${path} has ${file.status.size} bytes, the limit is ${bytesMax}`,
+        `File too large: ${quotedPath(path)} has ${file.status.size} bytes, the limit is ${bytesMax}`,
       );
     return { bytes: file.bytes, mode: permissions(file.status) };
   } finally {
@@ -52,8 +53,8 @@ export async function openRegular(
 export const permissions = ({ mode }: Stats): number => mode & PERMISSION_BITS;
 
 function requireRegular(status: Stats, path: string): void {
-  if (status.isDirectory()) throw new ToolFailure(`Is a directory: ${path}`);
-  if (!status.isFile()) throw new ToolFailure(`Not a regular file: ${path}`);
+  if (status.isDirectory()) throw new ToolFailure(`Is a directory: ${quotedPath(path)}`);
+  if (!status.isFile()) throw new ToolFailure(`Not a regular file: ${quotedPath(path)}`);
 }
 
 /** A file that grows meanwhile is read as it was. */
@@ -77,6 +78,6 @@ function holdDirectoryOf(path: string): HeldDirectory {
 }
 
 function refuseMissing(path: string, error: unknown): never {
-  if (errorCode(error) === "ENOENT") throw new ToolFailure(`File not found: ${path}`);
+  if (errorCode(error) === "ENOENT") throw new ToolFailure(`File not found: ${quotedPath(path)}`);
   throw error;
 }

@@ -2,6 +2,7 @@
  * Why a text was not found: what in the file comes closest to it, and how that differs. Bounded in time,
  * whatever the file is like.
  */
+import { quotedPath } from "../lib/shown.ts";
 import { DetailedFailure } from "./file-plan.ts";
 import { cutLine, lineAt, numbered } from "./text.ts";
 import { canonical, differences } from "./text-difference.ts";
@@ -20,21 +21,22 @@ const RAREST_WORDS_MAX = 8;
 /** Of all lines, how many have to be there before a place is called similar. */
 const SIMILARITY_MIN = 0.4;
 
-type Region = { start: number; lines: string[]; score: number };
+/** `start`: where it begins in the text. `score`: how much of what is wanted is there, 0 to 1. */
+export type Region = { start: number; lines: string[]; score: number };
 
 /** `name`: the parameter that the text came in. */
 export function notFound(path: string, text: string, wanted: string, name: string) {
   const spelling = wrongSpelling(text, wanted);
   if (spelling)
     return new DetailedFailure(
-      `Pattern not found in ${path}: ${name} ${spelling.problem}`,
+      `Pattern not found in ${quotedPath(path)}: ${name} ${spelling.problem}`,
       spelling.advice,
     );
   const lines = trimmedLines(wanted);
   const region = closestRegion(text, lines);
   if (!region)
     return new DetailedFailure(
-      `Pattern not found in ${path}; nothing similar is in it`,
+      `Pattern not found in ${quotedPath(path)}; nothing similar is in it`,
       "Read the file first, and copy the text from there.",
     );
   const first = lineAt(text, region.start);
@@ -44,7 +46,7 @@ export function notFound(path: string, text: string, wanted: string, name: strin
   const shownLines = region.lines.slice(0, SHOWN_LINES_MAX);
   const more = region.lines.length > shownLines.length ? "\n…" : "";
   return new DetailedFailure(
-    `Pattern not found in ${path}; closest is ${where}${inWords(differs)}`,
+    `Pattern not found in ${quotedPath(path)}; closest is ${where}${inWords(differs)}`,
     `${numbered(shownLines, first)}${more}\n\n${firstMismatch(lines, region, first, name)}Copy ${name} from the file exactly, without the line numbers.`,
   );
 }
@@ -111,8 +113,11 @@ function trimmedLines(wanted: string): string[] {
   return first === -1 ? [] : lines.slice(first, last + 1);
 }
 
-/** Looks around the rarest words of the text that are in the file. null: nothing is similar. */
-function closestRegion(text: string, wanted: readonly string[]): Region | null {
+/**
+ * The lines of the text that come closest: looks around the rarest words of those that are wanted. null:
+ * nothing is similar.
+ */
+export function closestRegion(text: string, wanted: readonly string[]): Region | null {
   const lines = wanted.slice(0, WANTED_LINES_MAX);
   const deadline = performance.now() + SEARCH_MS_MAX;
   const forms = lines.map((line) => formOf(line.slice(0, LINE_CHARS_MAX)));

@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { Type as t } from "@sinclair/typebox";
 import { errorCode } from "../lib/error-code.ts";
-import { shown } from "../lib/shown.ts";
+import { quotedPath } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 import { type Area, insideWorkspace } from "./workspace.ts";
 
@@ -75,9 +75,10 @@ export function parseTimeout(timeout: string, msMax: number): number {
 export async function directoryInside(area: Area, cwd: string): Promise<string> {
   const directory = await insideWorkspace(area, cwd);
   const status = await stat(directory).catch((error: unknown) => {
-    if (errorCode(error) === "ENOENT") throw new ToolFailure(`No such directory: ${shown(cwd)}`);
+    if (errorCode(error) === "ENOENT")
+      throw new ToolFailure(`No such directory: ${quotedPath(cwd)}`);
     throw error;
   });
-  if (!status.isDirectory()) throw new ToolFailure(`Not a directory: ${shown(cwd)}`);
+  if (!status.isDirectory()) throw new ToolFailure(`Not a directory: ${quotedPath(cwd)}`);
   return directory;
 }

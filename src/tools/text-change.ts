@@ -1,5 +1,6 @@
 /** Changing the text of one file: what edits, insertions and appended text have in common. */
 import type { ToolContext } from "../domain/tool.ts";
+import { quotedPath } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 import { fileOf, READ_BYTES_MAX, requireFile, requireText } from "./file-content.ts";
 import { backup, type Intent, planning } from "./file-plan.ts";
@@ -31,4 +32,6 @@ export const planTextChange = (
   });
 
 export const tooLong = (path: string) =>
-  new ToolFailure(`Nothing changed: ${path} would have more than ${READ_BYTES_MAX} bytes`);
+  new ToolFailure(
+    `Nothing changed: ${quotedPath(path)} would have more than ${READ_BYTES_MAX} bytes`,
+  );

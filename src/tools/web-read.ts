@@ -86,8 +86,8 @@ const isElsewhere = (address: string): boolean =>
 /** As it is shown, all of it. */
 async function contentOf(page: Page, format: Format, signal: AbortSignal): Promise<Content> {
   if (page.kind !== "html" || format === "html")
-    return { text: visible(page.text), whole: page.whole };
+    return { text: await visible(page.text, signal), whole: page.whole };
   const { title, text, whole } = await htmlText(page.text, format, page.url, signal);
   const titled = title === "" ? text : `Title: ${title}\n\n${text}`;
-  return { text: visible(titled), whole: whole && page.whole };
+  return { text: await visible(titled, signal), whole: whole && page.whole };
 }

@@ -1,6 +1,7 @@
 /** A page as the model reads it: where it is from, a part of what it says, and how to get the rest. */
 import { STATUS_CODES } from "node:http";
 import type { ToolResult } from "../domain/tool.ts";
+import { quoted } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 import type { Page } from "./web/page.ts";
 import { wrapped } from "./web/untrusted.ts";
@@ -28,7 +29,12 @@ export function report(page: Page, content: Content, excerpt: Excerpt): ToolResu
   const metadata = { url: url.href, status, content_type: type, bytes, ...more };
   if (isAnswer) return { ok: true, output, metadata };
   const name = STATUS_CODES[status] ?? "an unknown status";
-  return { ok: false, output, error: `HTTP ${status} (${name}) from ${url.host}`, metadata };
+  return {
+    ok: false,
+    output,
+    error: `HTTP ${status} (${name}) from ${quoted(url.host)}`,
+    metadata,
+  };
 }
 
 function notesOn({ text, whole }: Content, to: number): string[] {

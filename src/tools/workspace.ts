@@ -6,7 +6,7 @@ import { realpath } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { errorCode } from "../lib/error-code.ts";
 import { expandHome, isThere, isWithin } from "../lib/paths.ts";
-import { shown } from "../lib/shown.ts";
+import { quotedPath } from "../lib/shown.ts";
 import { ToolFailure } from "./failure.ts";
 import { readRegularFile } from "./regular-file.ts";
 
@@ -61,7 +61,7 @@ export async function placeInWorkspace(area: Area, path: string): Promise<string
   const written = absolute(area, path);
   const place = join(await realPath(dirname(written)), basename(written));
   if (place === area.workspace)
-    throw new ToolFailure(`This is the workspace itself: ${shown(path)}`);
+    throw new ToolFailure(`This is the workspace itself: ${quotedPath(path)}`);
   await requireInside(area, place, path);
   refuseFolders(area, place, path);
   return place;
@@ -79,22 +79,24 @@ export async function readWorkspaceFile(
 
 function absolute({ workspace, home }: Area, path: string): string {
   if (path === "") throw new ToolFailure("The path is empty");
-  if (path.includes("\0")) throw new ToolFailure(`The path contains a NUL byte: ${shown(path)}`);
+  if (path.includes("\0"))
+    throw new ToolFailure(`The path contains a NUL byte: ${quotedPath(path)}`);
   if (path.split("/").includes(".."))
-    throw new ToolFailure(`'..' is not allowed in a path: ${shown(path)}`);
+    throw new ToolFailure(`'..' is not allowed in a path: ${quotedPath(path)}`);
   return resolve(workspace, expandHome(path, home));
 }
 
 async function requireInside(area: Area, real: string, path: string): Promise<void> {
   if (!isWithin(area.workspace, real))
-    throw new ToolFailure(`Outside the workspace: ${shown(path)}`);
-  if (await isClosed(area, real)) throw new ToolFailure(`Access is not allowed: ${shown(path)}`);
+    throw new ToolFailure(`Outside the workspace: ${quotedPath(path)}`);
+  if (await isClosed(area, real))
+    throw new ToolFailure(`Access is not allowed: ${quotedPath(path)}`);
 }
 
 function refuseFolders(area: Area, real: string, path: string): void {
   const parts = relative(area.workspace, real).toLowerCase().split("/");
   const folder = NEVER_WRITTEN.find((name) => parts.includes(name));
-  if (folder) throw new ToolFailure(`Files of ${folder} are not written to: ${shown(path)}`);
+  if (folder) throw new ToolFailure(`Files of ${folder} are not written to: ${quotedPath(path)}`);
 }
 
 /** Resolves the part that exists. A link to nothing is refused: what it points to could be created through it. */
@@ -104,7 +106,7 @@ async function realPath(path: string): Promise<string> {
   } catch (error) {
     if (errorCode(error) !== "ENOENT") throw error;
     if (await isThere(path))
-      throw new ToolFailure(`A symbolic link to nothing: ${shown(path)}`, { cause: error });
+      throw new ToolFailure(`A symbolic link to nothing: ${quotedPath(path)}`, { cause: error });
     return join(await realPath(dirname(path)), basename(path));
   }
 }

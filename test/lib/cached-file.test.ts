@@ -97,3 +97,43 @@ test("what parsing throws is thrown every time, until the file is mended", () =>
   writeFileSync(path, "good");
   expect(file.read()).toBe("good");
 });
+
+test("a pipe that takes the place of the file at any moment keeps nobody waiting", async () => {
+  using folder = temporaryFolder();
+  const [path, pipe] = [folder.write("f", "one"), join(folder.path, "pipe")];
+  expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
+  expect(() => countedFile(pipe).file.read()).toThrow("it is not a file");
+  const options = {
+    env: { PLACE: path, PIPE: pipe },
+    stdout: "inherit",
+    stderr: "inherit",
+  } as const;
+  const swapping = Bun.spawn([process.execPath, "-e", SWAP], options);
+  // A reader that waits for the pipe waits for ever.
+  const reading = Bun.spawn([process.execPath, "-e", READ], { ...options, timeout: 10_000 });
+  expect(await reading.exited).toBe(0);
+  swapping.kill();
+  await swapping.exited;
+}, 20_000);
+
+const SWAP = `
+const { linkSync, renameSync, writeFileSync } = require("node:fs");
+const { PLACE, PIPE } = process.env;
+for (;;) {
+  linkSync(PIPE, PLACE + ".next");
+  renameSync(PLACE + ".next", PLACE);
+  writeFileSync(PLACE + ".next", "one");
+  renameSync(PLACE + ".next", PLACE);
+}`;
+const READ = `
+const { CachedFile } = await import(${JSON.stringify(join(import.meta.dir, "../../src/lib/cached-file.ts"))});
+const seen = { files: 0, pipes: 0 };
+while (seen.files < 200 || seen.pipes < 200) {
+  try {
+    new CachedFile(process.env.PLACE, 100, (text) => text).read();
+    seen.files += 1;
+  } catch (error) {
+    if (error.message !== "it is not a file") throw error;
+    seen.pipes += 1;
+  }
+}`;

@@ -107,3 +107,21 @@ const keptTexts = (directory: string): string[] =>
   readdirSync(directory)
     .map((name) => readFileSync(join(directory, name), "utf8"))
     .sort();
+
+test("the event names at most 50 files, and comes before what it could not keep", async () => {
+  await using f = await checkpointFixture({ ...limits, files: 60, checkpointBytes: 500 });
+  const many = Object.fromEntries(
+    Array.from({ length: 70 }, (_, index) => [`f${index}`, file("x")]),
+  );
+  const id = await f.turn("run_1", many);
+  expect(f.events.map(({ type }) => type)).toEqual(["checkpoint", "checkpoint_skipped"]);
+  expect(f.events[0]).toMatchObject({ files: Object.keys(many).slice(0, 50) });
+  f.events.length = 0;
+  for (const name of ["f0", "f1"]) writeFileSync(f.at(name), "y".repeat(600));
+  await f.restore(id, { force: true });
+  expect(f.events.map(({ type }) => type)).toEqual([
+    "checkpoint",
+    "checkpoint_skipped",
+    "checkpoint_skipped",
+  ]);
+});

@@ -52,6 +52,73 @@ test("whatever the file tools do in a turn, undo brings back the tree, and its u
   expect(treeOf(f.workspace)).toEqual(after);
 });
 
+test("backups and directories on the way come along: shown when asked for, and undone with the rest", async () => {
+  await using f = await checkpointFixture();
+  f.write("ws/a.txt", "one\n");
+  f.write("ws/b.txt", "b\n");
+  const tools = fileTools(areaOf({ home: f.home }));
+  const base = f.context();
+  const run = async (name: string, input: Record<string, unknown>) => {
+    const session = {
+      ...base.session,
+      changing: (changes: Parameters<typeof base.session.changing>[0]) =>
+        f.checkpoints.changing("run_1" as RunId, changes),
+    };
+    const result = await tools.find((each) => each.name === name)!.run(input, { ...base, session });
+    expect(result.error).toBeUndefined();
+  };
+  await run("apply_patch", { patch: MAKING });
+  await run("file_move", { from: "b.txt", to: "moved/b.txt" });
+  const [summary] = await f.checkpoints.list();
+  const id = summary!.id;
+  expect(f.events).toMatchObject([{ type: "checkpoint", files: ["a.txt", "deep/er/new.txt"] }]);
+  const weights = Object.fromEntries(summary!.files.map(({ path, aside }) => [path, aside]));
+  expect(weights).toEqual({
+    deep: true,
+    "deep/er": true,
+    "a.txt.bak": true,
+    "a.txt": false,
+    "deep/er/new.txt": false,
+    moved: true,
+    "b.txt": false,
+    "moved/b.txt": false,
+  });
+  const filesIn = (diff: string) =>
+    [...diff.matchAll(/^(?:diff --git a\/(\S+) |New directory: (\S+)$)/gm)].map(
+      ([, a, b]) => a ?? b,
+    );
+  expect(filesIn(await f.checkpoints.diff(id)).sort()).toEqual([
+    "a.txt",
+    "b.txt",
+    "deep/er/new.txt",
+    "moved/b.txt",
+  ]);
+  expect(filesIn(await f.checkpoints.diff(id, ["a.txt.bak"]))).toEqual(["a.txt.bak"]);
+
+  const undone = await f.restore(id);
+  expect(readdirSync(f.workspace).sort()).toEqual(["a.txt", "b.txt"]);
+  const files = f.events.flatMap((event) => (event.type === "checkpoint" ? [event.files] : []));
+  expect(files[1]!.sort()).toEqual(["a.txt", "b.txt", "deep/er/new.txt", "moved/b.txt"]);
+  await f.restore(undone.checkpoint!);
+  expect(readdirSync(f.workspace).sort()).toEqual(["a.txt", "a.txt.bak", "deep", "moved"]);
+
+  // What the turn changes for its own sake counts as such, whatever came before.
+  await run("file_append", { file: "a.txt.bak", content: "mine" });
+  const [, , turn] = await f.checkpoints.list();
+  expect(turn!.files.find(({ path }) => path === "a.txt.bak")).toMatchObject({ aside: false });
+});
+
+const MAKING = `--- a/a.txt
++++ b/a.txt
+@@ -1 +1 @@
+-one
++two
+--- /dev/null
++++ b/deep/er/new.txt
+@@ -0,0 +1 @@
++new
+`;
+
 const PATCH = `--- a/src/a.ts
 +++ b/src/a.ts
 @@ -1 +1 @@

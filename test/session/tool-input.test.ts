@@ -225,35 +225,66 @@ function expectReadable(what: string, error: string, output: string): void {
   }
 }
 
-/** Whether what the model wrote comes back to it at any length. */
-async function echoes(name: string, parameter: string): Promise<boolean> {
+/** The error for such a value of the parameter. */
+async function errorFor(name: string, parameter: string, value: string): Promise<string> {
   const id = await fakeSession(e, fake, { workspace, approval_mode: "trust_all" });
-  const input = { ...FITTING[name], [parameter]: LONG };
+  const input = { ...FITTING[name], [parameter]: value };
   const [{ success, error }] = await resultsOf(id, name, [{ what: "", input, says: "" }]);
-  return !success && error.length > 1_000;
+  expect(success).toBe(false);
+  return error;
 }
 
-/** Today these repeat it. */
-const ECHOING = [
-  ["grep", "type"],
-  ["terminal_kill", "name"],
-  ["terminal_output", "name"],
-  ["terminal_status", "name"],
+const UP = `${"../".repeat(15_000)}etc`;
+const QUOTED: [name: string, parameter: string, value: string][] = [
+  ["file_read", "file", LONG],
+  ["file_read", "file", UP],
+  ["file_mkdir", "path", LONG],
+  ["file_move", "to", UP],
+  ["grep", "path", LONG],
+  ["grep", "type", LONG],
+  ["web_fetch", "url", LONG],
+  ["web_fetch", "url", `http://${"x".repeat(3_000)}.localhost/`],
+  ["terminal_kill", "name", LONG],
+  ["terminal_output", "name", LONG],
+  ["terminal_status", "name", LONG],
+  ["apply_patch", "patch", `--- a/${UP}\n+++ b/${UP}\n@@ -1 +1 @@\n-one\n+1\n`],
+  ["apply_patch", "patch", `*** Begin Patch\n*** Update File: ${LONG}\n*** End Patch\n`],
+  ["apply_patch", "patch", `*** Begin Patch\n${LONG}\n*** End Patch\n`],
 ];
-const SHORT = Object.entries({
-  file_read: "file",
-  file_mkdir: "path",
-  file_move: "to",
-  grep: "path",
-  web_fetch: "url",
-  subagent: "prompt",
+test.each(QUOTED)("%s: the error for %s of any length is short", async (name, parameter, value) => {
+  expect((await errorFor(name, parameter, value)).length).toBeLessThan(1_000);
 });
-const IN_SHORT = "%s: the error for a value of any length is short (%s)";
-test.each(SHORT)(IN_SHORT, async (name, parameter) => {
-  expect(await echoes(name, parameter)).toBe(false);
-});
-test.failing.each(ECHOING)(IN_SHORT, async (name, parameter) => {
-  expect(await echoes(name ?? "", parameter ?? "")).toBe(false);
+
+const MISLEADING = "a\u202eb\u001b[2Jc\nd";
+const QUOTED_AS_ONE_LINE: [name: string, parameter: string, value: string][] = [
+  ["file_read", "file", MISLEADING],
+  ["file_delete", "file", MISLEADING],
+  ["file_edit", "file", MISLEADING],
+  ["file_copy", "from", MISLEADING],
+  ["file_rmdir", "path", MISLEADING],
+  ["grep", "path", MISLEADING],
+  ["grep", "type", MISLEADING],
+  ["terminal", "cwd", MISLEADING],
+  ["terminal_status", "name", MISLEADING],
+  ["apply_patch", "patch", "*** Begin Patch\n\u202e\u001b[2J\n*** End Patch\n"],
+];
+test.each(QUOTED_AS_ONE_LINE)(
+  "%s: the error for %s is one line that shows what would mislead as '?'",
+  async (name, parameter, value) => {
+    const error = await errorFor(name, parameter, value);
+    expect(error).toContain("?");
+    expect(error).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
+  },
+);
+
+test("arguments that are no JSON, and the name of no tool, are quoted in short", async () => {
+  const id = await fakeSession(e, fake, { workspace });
+  const cut = { what: "", input: `{"file": "\u202e${LONG}`, says: "" };
+  const [noJson] = await resultsOf(id, "file_read", [cut]);
+  expect(noJson.error).toStartWith('The arguments are no JSON object: {"file": "?xxx');
+  expect(noJson.error.length).toBeLessThan(150);
+  const [noTool] = await resultsOf(id, "y".repeat(5_000), [{ what: "", input: {}, says: "" }]);
+  expect(noTool.error).toMatch(/^Tool 'y{50,110}…' not found$/);
 });
 
 test("arguments of more than a megabyte are refused with their beginning, and the next turn works", async () => {

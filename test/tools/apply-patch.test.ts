@@ -476,6 +476,20 @@ describe("apply_patch changes nothing and says why", () => {
     expect(textAt("src/f.ts")).toBe("a\nfunction f() {\n    return 1;\n}\nb\n");
   });
 
+  test("the line that is meant, where the only line of a hunk is wrong", async () => {
+    put("f.ts", "import a;\n\n}\nconst retries = 3;\nconst delay = 10;\n}\n");
+    const only = "--- a/f.ts\n+++ b/f.ts\n@@ -1 +1 @@\n-const retries = 4;\n+const retries = 5;\n";
+    expect(await patch(only)).toEqual({
+      ok: false,
+      error: `Nothing changed: hunk 1 (@@ -1 +1 @@) of ${at("f.ts")} does not match: closest is line 4`,
+      output:
+        "The file has\n  const retries = 3;\nwhere the patch has\n  const retries = 4;\n\n4\tconst retries = 3;",
+    });
+    const beside =
+      "--- a/f.ts\n+++ b/f.ts\n@@ -1,2 +1,1 @@\n-const delay = 20; // ms\n-}\n+delay();\n";
+    expect((await patch(beside)).error).toEndWith("closest is line 5");
+  });
+
   test("places that a hunk cannot be told apart by", async () => {
     put("f", "x\na\nx\na\n");
     const result = await patch(hunk(" x\n-a\n+b\n", "@@ -20,2 +20,2 @@"));
@@ -526,6 +540,15 @@ test("its paths are known before it is applied", () => {
     host: null,
   });
   expect(tool?.subject({ patch: "no patch" })).toEqual({ paths: [], host: null });
+});
+
+test("a file of more lines than others can wait for is refused", async () => {
+  put("f", "\n".repeat(1_000_001));
+  const result = await patch(hunk("-\n+x\n"));
+  expect(result.error).toBe(
+    `Too many lines for a patch: ${at("f")} has 1000001, the limit is 1000000; use file_edit`,
+  );
+  expect(existsSync(at("f.bak"))).toBe(false);
 });
 
 test("a hunk that matches nowhere in a large file of equal lines is answered soon", async () => {

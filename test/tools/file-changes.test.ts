@@ -265,6 +265,22 @@ describe("unifiedDiff", () => {
 `);
   });
 
+  test("finds the one line that differs, wherever it is in a long file", async () => {
+    const lines = Array.from({ length: 2_048 }, (_, n) => `${String(n).padStart(7, "0")}\n`);
+    const text = lines.join("");
+    const marked = (diff: string) => diff.match(/^[-+][^-+\n]*$/gm)?.join(" ");
+    for (const at of [0, 511, 512, 513, 1_023, 1_024, 1_535, 2_047]) {
+      const changed = await diff(
+        change("a", file(text), file(lines.with(at, "changed\n").join(""))),
+      );
+      expect(marked(changed)).toBe(`-${lines[at]?.trim()} +changed`);
+      const longer = await diff(
+        change("a", file(text), file(lines.toSpliced(at, 0, lines[at] ?? "").join(""))),
+      );
+      expect(marked(longer)).toBe(`+${lines[at]?.trim()}`);
+    }
+  });
+
   test("shows new files, deleted ones, modes, moves, links and directories", async () => {
     const moving = file("m\n");
     expect(

@@ -1,7 +1,7 @@
 /** The lines of one file that match a pattern. */
 
 import { counted } from "../../lib/counted.ts";
-import { shown } from "../../lib/shown.ts";
+import { quotedPath } from "../../lib/shown.ts";
 import { ToolFailure } from "../failure.ts";
 import { createTextReader } from "./file-text.ts";
 import { COSTLY_ADVICE, COSTLY_LINES_MAX } from "./grep.ts";
@@ -46,8 +46,8 @@ export function fileGrep(job: Place & FileGrepJob): Answer {
     ok: true,
     text: [
       count === 0
-        ? `✓ No matches in ${shown(job.asked)}`
-        : `✓ Found ${counted(count, "match", "matches")} in ${shown(job.asked)}:\n`,
+        ? `✓ No matches in ${quotedPath(job.asked)}`
+        : `✓ Found ${counted(count, "match", "matches")} in ${quotedPath(job.asked)}:\n`,
       ...lines,
       ...(notes.length === 0 ? [] : [`\n[${notes.join("; ")}]`]),
     ].join("\n"),
@@ -59,17 +59,20 @@ function textOf(job: Place & FileGrepJob): string {
   const tally = newTally();
   const tree = openTree(job, { tally, ignored: true, hidden: () => true });
   if (tree.root.kind === "directory")
-    throw new ToolFailure(`Is a directory: ${shown(job.asked)}; use grep to search a directory`);
+    throw new ToolFailure(
+      `Is a directory: ${quotedPath(job.asked)}; use grep to search a directory`,
+    );
   const readText = createTextReader(tally);
   for (const file of walkFiles(tree)) {
     const text = readText(file);
     if (text !== null) return text;
     if (tally.tooLarge > 0)
       throw new ToolFailure(
-        `File too large: ${shown(job.asked)}, the limit is ${FILE_BYTES_MAX} bytes`,
+        `File too large: ${quotedPath(job.asked)}, the limit is ${FILE_BYTES_MAX} bytes`,
       );
-    if (tally.binary > 0) throw new ToolFailure(`Cannot search binary file: ${shown(job.asked)}`);
-    throw new ToolFailure(`Cannot read the file: ${shown(job.asked)}`);
+    if (tally.binary > 0)
+      throw new ToolFailure(`Cannot search binary file: ${quotedPath(job.asked)}`);
+    throw new ToolFailure(`Cannot read the file: ${quotedPath(job.asked)}`);
   }
-  throw new ToolFailure(`Not a regular file: ${shown(job.asked)}`);
+  throw new ToolFailure(`Not a regular file: ${quotedPath(job.asked)}`);
 }

@@ -2,6 +2,7 @@
 
 import { counted } from "../../lib/counted.ts";
 import { type Glob, parseGlob } from "../../lib/path-pattern.ts";
+import { quoted } from "../../lib/shown.ts";
 import { ToolFailure } from "../failure.ts";
 import { createTextReader } from "./file-text.ts";
 import { globsOfType, TYPE_NAMES } from "./file-types.ts";
@@ -155,7 +156,9 @@ const searched = ({ searched }: Tally): string => `${counted(searched, "file")} 
 
 function noMatch({ glob, type }: GrepJob, tally: Tally): string {
   const missed = leftOut(tally);
-  const filters = [glob && `glob ${glob}`, type && `type ${type}`].filter(Boolean).join(" and ");
+  const filters = [glob && `glob ${quoted(glob)}`, type && `type ${quoted(type)}`]
+    .filter(Boolean)
+    .join(" and ");
   return [
     `No match; ${searched(tally)}`,
     filters === "" || tally.searched > 0 ? "" : `no file there passes ${filters}`,
@@ -193,7 +196,7 @@ function typeGlobs(type: string): Glob[] {
   const globs = globsOfType(type);
   if (!globs)
     throw new ToolFailure(
-      `No such file type: ${type}. Use glob, or one of ${TYPE_NAMES.join(", ")}`,
+      `No such file type: ${quoted(type)}. Use glob, or one of ${TYPE_NAMES.join(", ")}`,
     );
   return globs.map(requireGlob);
 }

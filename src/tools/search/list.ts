@@ -1,6 +1,6 @@
 /** A tree with sizes, directories first. */
 import { lstatSync, readlinkSync } from "node:fs";
-import { shown } from "../../lib/shown.ts";
+import { quotedPath, shown } from "../../lib/shown.ts";
 import { ToolFailure } from "../failure.ts";
 import type { Answer, ListJob, Place } from "./job.ts";
 import { newTally, type Tally, warnings } from "./tally.ts";
@@ -47,7 +47,9 @@ export function listTree(job: Place & ListJob): Answer {
 function list(job: Place & ListJob, depth: number): Listing {
   const tree = openTree(job, { tally: newTally(), ignored: job.all, hidden: () => job.all });
   if (tree.root.kind !== "directory")
-    throw new ToolFailure(`Not a directory: ${shown(job.asked)}; use file_read to read a file`);
+    throw new ToolFailure(
+      `Not a directory: ${quotedPath(job.asked)}; use file_read to read a file`,
+    );
   const listing = { tree, lines: [`${shownPath(job, tree.root)}/`], depth };
   addFolder(openRoot(tree), 1, listing);
   return listing;

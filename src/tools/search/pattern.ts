@@ -3,6 +3,7 @@
  * syntax. What has another meaning here is refused, so that no search finds nothing for that reason.
  */
 
+import { quoted } from "../../lib/shown.ts";
 import { ToolFailure } from "../failure.ts";
 import { PATTERN_CHARS_MAX } from "./job.ts";
 
@@ -41,7 +42,7 @@ export function compilePattern(pattern: string, options: PatternOptions): Patter
     throw new ToolFailure(`The pattern is longer than ${PATTERN_CHARS_MAX} characters`);
   const flags = options.literal ? "" : (LEADING_FLAGS.exec(pattern)?.[1] ?? "");
   const unknown = /[^imsuaL]/.exec(flags)?.[0];
-  if (unknown) throw invalid(`the flag '${unknown}' is not supported`);
+  if (unknown) throw invalid(`the flag '${quoted(unknown)}' is not supported`);
   const translated = options.literal
     ? { source: escaped(pattern), looksAround: false, spansLines: pattern.includes("\n") }
     : translate(pattern.replace(LEADING_FLAGS, ""));
@@ -122,7 +123,7 @@ function inSetToken(token: string, unicode: boolean): string {
   if (!token.startsWith("[:")) return token;
   const name = token.slice(2, -2);
   const characters = Object.hasOwn(POSIX_CLASSES, name) ? POSIX_CLASSES[name] : undefined;
-  if (characters === undefined) throw invalid(`there is no class ${token}`);
+  if (characters === undefined) throw invalid(`there is no class ${quoted(token)}`);
   return characters;
 }
 
@@ -131,7 +132,7 @@ function escapeToken(token: string, unicode: boolean): string {
   if (/^\\[pP][A-Z]/.test(token)) return `\\${letter}{${token[2]}}`;
   if (/^\\[xu]\{/.test(token)) return `\\u${token.slice(2)}`;
   if (/[a-zA-Z0-9]/.test(letter)) {
-    if (!KNOWN_ESCAPES.test(letter)) throw invalid(`${token} is not supported`);
+    if (!KNOWN_ESCAPES.test(letter)) throw invalid(`${quoted(token)} is not supported`);
     return token;
   }
   // In that mode, what need not be escaped must not be.

@@ -2,7 +2,7 @@
 import { type Dirent, lstatSync, type Stats } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { compilePathRule } from "../../lib/path-rule.ts";
-import { shown } from "../../lib/shown.ts";
+import { quotedPath, shown } from "../../lib/shown.ts";
 import { ToolFailure } from "../failure.ts";
 import { type HeldDirectory, holdDirectory, holdResolved } from "../held-directory.ts";
 import { entriesOf } from "./held-files.ts";
@@ -53,7 +53,7 @@ export function openTree(place: Place, wanted: Pick<Tree, "hidden" | "ignored" |
   const status = lstatSync(place.root, { throwIfNoEntry: false });
   if (!status)
     throw new ToolFailure(
-      `No such path: ${shown(place.asked)}${similarName(place.root, isRuledOut)}`,
+      `No such path: ${quotedPath(place.asked)}${similarName(place.root, isRuledOut)}`,
     );
   const root = { name: segments.at(-1) ?? "", segments, kind: kindOf(status) };
   return { ...wanted, place, root, isRuledOut };

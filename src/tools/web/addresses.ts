@@ -2,6 +2,7 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { errorCode } from "../../lib/error-code.ts";
+import { quoted } from "../../lib/shown.ts";
 import { ToolFailure } from "../failure.ts";
 import { NotReached } from "./failure.ts";
 import { hostOf } from "./target.ts";
@@ -27,9 +28,11 @@ export async function checkedAddresses(
 ): Promise<string[]> {
   const host = hostOf(url);
   const addresses = isIP(host) === 0 ? await resolved(host, resolve, signal) : [host];
-  if (addresses.length === 0) throw new ToolFailure(`The host ${host} has no address`);
+  if (addresses.length === 0) throw new ToolFailure(`The host ${quoted(host)} has no address`);
   if (!addresses.every(isAllowed))
-    throw new ToolFailure(`${host} is not on the public internet; only what is can be fetched`);
+    throw new ToolFailure(
+      `${quoted(host)} is not on the public internet; only what is can be fetched`,
+    );
   return addresses.slice(0, ADDRESSES_MAX);
 }
 
@@ -39,7 +42,7 @@ async function resolved(host: string, resolve: Resolve, signal: AbortSignal): Pr
   } catch (error) {
     signal.throwIfAborted();
     const reason = UNKNOWN.has(errorCode(error)) ? "no such host" : "the name service fails";
-    throw new NotReached(`Cannot resolve ${host}: ${reason}`, { cause: error });
+    throw new NotReached(`Cannot resolve ${quoted(host)}: ${reason}`, { cause: error });
   }
 }
 

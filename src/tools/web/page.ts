@@ -1,5 +1,6 @@
 /** A page from the web: its URL, its redirects, its bytes as text. */
 
+import { quoted } from "../../lib/shown.ts";
 import { ToolFailure } from "../failure.ts";
 import { checkedAddresses, type Resolve } from "./addresses.ts";
 import { decodeText, type Kind, kindOfBytes, kindOfType, typeOf } from "./decode.ts";
@@ -43,7 +44,9 @@ export async function fetchPage(
       answer.close();
     }
   }
-  throw new ToolFailure(`More than ${REDIRECTS_MAX} redirects, the last one to ${url.href}`);
+  throw new ToolFailure(
+    `More than ${REDIRECTS_MAX} redirects, the last one to ${quoted(url.href)}`,
+  );
 }
 
 async function askFor(url: URL, network: Network, signal: AbortSignal): Promise<Answer> {
@@ -82,5 +85,7 @@ async function readPage(url: URL, answer: Answer): Promise<Page> {
 /** `bytes`: 0, or NaN, where nobody says. */
 function notText(url: URL, type: string, bytes: number): ToolFailure {
   const size = bytes > 0 ? `, ${bytes} bytes` : "";
-  return new ToolFailure(`${url.href} is no text that can be shown: ${type || "binary"}${size}`);
+  return new ToolFailure(
+    `${quoted(url.href)} is no text that can be shown: ${quoted(type || "binary")}${size}`,
+  );
 }

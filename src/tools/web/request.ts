@@ -5,6 +5,7 @@ import { isIP } from "node:net";
 import type { Readable } from "node:stream";
 import { createBrotliDecompress, createUnzip } from "node:zlib";
 import { errorCode } from "../../lib/error-code.ts";
+import { quoted } from "../../lib/shown.ts";
 import { ToolFailure } from "../failure.ts";
 import { NotReached } from "./failure.ts";
 import { hostOf } from "./target.ts";
@@ -57,14 +58,16 @@ export async function get(
       request.destroy();
       signal.throwIfAborted();
       if (late.aborted)
-        throw new NotReached(`${url.host} does not answer within ${firstByteMs / 1000} s`, {
+        throw new NotReached(`${quoted(url.host)} does not answer within ${firstByteMs / 1000} s`, {
           cause: error,
         });
       if (!isLast && UNREACHABLE.has(errorCode(error))) continue;
-      throw new NotReached(`Cannot fetch from ${url.host}: ${reasonOf(error)}`, { cause: error });
+      throw new NotReached(`Cannot fetch from ${quoted(url.host)}: ${reasonOf(error)}`, {
+        cause: error,
+      });
     }
   }
-  throw new NotReached(`The host ${url.host} has no address`);
+  throw new NotReached(`The host ${quoted(url.host)} has no address`);
 }
 
 /**

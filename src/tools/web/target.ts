@@ -1,4 +1,5 @@
 /** Where a request may go, as far as its URL says so. */
+import { quoted } from "../../lib/shown.ts";
 import { ToolFailure } from "../failure.ts";
 
 const URL_CHARS_MAX = 4_096;
@@ -30,7 +31,7 @@ export function parseTarget(text: string): URL {
   url.hostname = url.hostname.replace(/\.+$/, "");
   const host = hostOf(url);
   if (host === "localhost" || host.endsWith(".localhost"))
-    throw new ToolFailure(`${host} is this machine, which is not fetched from`);
+    throw new ToolFailure(`${quoted(host)} is this machine, which is not fetched from`);
   return url;
 }
 
@@ -40,17 +41,15 @@ export const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, "")
 export type Redirect = { follow: true; url: URL } | { follow: false; url: URL; reason: string };
 
 /**
- * Whoever allowed a host did not allow another one; only `www.` makes no difference. What was to be
- * secret on its way stays so.
+ * Whoever allowed a host did not allow another one, also not one that only begins with `www.`. What was to
+ * be secret on its way stays so.
  */
 export function judgeRedirect(from: URL, location: string): Redirect {
   const to = URL.parse(location, from.href);
-  if (to === null) throw new ToolFailure(`${from.host} redirects to what is no URL`);
+  if (to === null) throw new ToolFailure(`${quoted(from.host)} redirects to what is no URL`);
   const url = parseTarget(to.href);
-  if (siteOf(url) !== siteOf(from)) return { follow: false, url, reason: "another host" };
+  if (hostOf(url) !== hostOf(from)) return { follow: false, url, reason: "another host" };
   if (from.protocol === "https:" && url.protocol === "http:")
     return { follow: false, url, reason: "a connection that is not encrypted" };
   return { follow: true, url };
 }
-
-const siteOf = (url: URL): string => hostOf(url).replace(/^www\./, "");
