@@ -12,8 +12,9 @@ import {
 import { quoted } from "../lib/shown.ts";
 import type { CheckedCall, Verdict } from "../permissions/permissions.ts";
 import { systemFailure, ToolFailure } from "../tools/failure.ts";
+import { keepingNamed } from "./command-changes.ts";
 import { readableOutput } from "./readable-output.ts";
-import { addMessage, append, rootOf, type Session } from "./session.ts";
+import { addMessage, append, type Session } from "./session.ts";
 
 /** Of arguments that a tool does not know. */
 const BESIDE_MAX = 16;
@@ -75,8 +76,8 @@ async function ruledOrRun(
       tool.plan && !isBlocked
         ? await change(session, { plan: tool.plan, input }, about, context, watch)
         : await ask(session, about, watch, signal, () => {
-            if (tool.type === "terminal") noteCommand(session);
-            return tool.run(input, context);
+            const run = () => tool.run(input, context);
+            return tool.type === "terminal" ? keepingNamed(session, about, run) : run();
           });
     return result.metadata?.cancelled ? cancelled(signal, result) : result;
   } catch (caught) {
@@ -90,15 +91,6 @@ function whyFailed({ services, id }: Session, { name }: Tool, caught: unknown): 
   services.log.error("a tool failed", { session: id, tool: name, error: caught });
   const reason = systemFailure(caught) ?? "the engine's log says why";
   return `The tool could not be run: ${reason}`;
-}
-
-/** What a command changes is not kept; whoever undoes the turn is told so. */
-function noteCommand(session: Session): void {
-  const { active, checkpoints, services, id } = rootOf(session);
-  if (active === null) return;
-  checkpoints
-    .noteCommand(active.record.id)
-    .catch((error) => services.log.error("command not noted", { session: id, error }));
 }
 
 /** What runs is what was shown: where the files changed since, it is worked out and asked about anew. */
