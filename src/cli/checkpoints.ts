@@ -22,8 +22,8 @@ list      the turns whose changes of files can be undone, newest first
 diff      what one of them changed, as a unified diff
 restore   bring its files back to what they were before: all, or none where one has changed since
 
-A restore is a checkpoint as well: it can be undone the same way. Changes that shell commands made are not
-covered. The engine that runs is asked; without one the command does it by itself.
+A restore is a checkpoint as well: it can be undone the same way. Of shell commands only the files that they
+name are covered. The engine that runs is asked; without one the command does it by itself.
 
   --file <path>         diff, restore: only this file, relative to the workspace; may be repeated
   --force               restore: also over files that have changed since
