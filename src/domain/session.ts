@@ -42,7 +42,8 @@ export type SessionRecord = {
 export const NETWORK_POLICIES = ["none", "allowlist", "full"] as const;
 export type NetworkPolicy = (typeof NETWORK_POLICIES)[number];
 
-export type OpenQuestion = { question: string; pendingTools: number };
+/** `seq`: of its event. What was sent before is no answer. */
+export type OpenQuestion = { question: string; pendingTools: number; seq: Seq };
 
 /** What sessions did not have from the beginning. */
 type Added = Pick<

@@ -26,6 +26,8 @@ type Pending = {
   seq: number;
   /** An answer is being applied. */
   claimed: boolean;
+  /** How it ended meanwhile, unless that answer counts. */
+  late: Outcome | null;
   apply: Apply;
   settle(outcome: Outcome): void;
 };
@@ -50,6 +52,7 @@ export class PendingQuestions {
       request: { ...prompt, created_at: Date.now() },
       seq: 0,
       claimed: false,
+      late: null,
       apply,
       settle: settled.resolve,
     };
@@ -71,9 +74,12 @@ export class PendingQuestions {
     let applied: Applied;
     try {
       applied = await pending.apply(answer, denial);
-    } finally {
+    } catch (error) {
       pending.claimed = false;
+      if (pending.late) this.end(id, pending, pending.late);
+      throw error;
     }
+    pending.claimed = false;
     // It may have ended meanwhile: by its time, by a cancelled turn.
     if (this.waiting.get(id) !== pending) throw noneWaits(id);
     this.end(
@@ -92,6 +98,11 @@ export class PendingQuestions {
 
   private end(id: ToolCallId, pending: Pending, outcome: Outcome): void {
     if (this.waiting.get(id) !== pending) return;
+    // An answer that is being stored came in time; where that fails, the time is up.
+    if (pending.claimed && !outcome.allowed && outcome.reason === "timeout") {
+      pending.late = outcome;
+      return;
+    }
     this.waiting.delete(id);
     pending.settle(outcome);
   }

@@ -8,7 +8,7 @@ import { EngineError } from "../domain/errors.ts";
 import type { EventBody } from "../domain/events.ts";
 import type { FileChange } from "../domain/file-change.ts";
 import type { CheckpointId, RunId } from "../domain/ids.ts";
-import { unifiedDiff } from "../tools/file-changes.ts";
+import { readState, unifiedDiff } from "../tools/file-changes.ts";
 import type { Area } from "../tools/workspace.ts";
 import {
   CheckpointRecords,
@@ -17,7 +17,7 @@ import {
   type RecordServices,
 } from "./checkpoint-records.ts";
 import { type CheckpointSummary, summaryOf } from "./checkpoint-summary.ts";
-import { keepChanges } from "./keep-changes.ts";
+import { keepChanges, type StateBefore } from "./keep-changes.ts";
 import { makeRestore, refusalOf } from "./restore.ts";
 import { isMadeDirectory, planRestore } from "./restore-plan.ts";
 
@@ -54,6 +54,9 @@ export type Restored = {
   checkpoint: CheckpointId | null;
 };
 
+/** What is there, not what whoever wants the change believes: it may have changed meanwhile. */
+const onDisk: StateBefore = ({ path }) => readState(path);
+
 export class Checkpoints {
   private readonly records: CheckpointRecords;
   private readonly limits: CheckpointLimits;
@@ -71,10 +74,23 @@ export class Checkpoints {
    * this process. Rejects where that cannot be had: the changes are not to be made then.
    */
   changing(run: RunId, changes: readonly FileChange[]): Promise<void> {
+    return this.ofTurn(run, changes, onDisk);
+  }
+
+  /** The same of changes that were made already: what was there before is as they say. */
+  changed(run: RunId, changes: readonly FileChange[]): Promise<void> {
+    return this.ofTurn(run, changes, ({ before }) => before);
+  }
+
+  private ofTurn(
+    run: RunId,
+    changes: readonly FileChange[],
+    stateBefore: StateBefore,
+  ): Promise<void> {
     return this.alone(async () => {
       const known = await this.records.ofTurn(run);
       const record = known ?? newRecord({ runId: run, commands: this.commandsOf(run) });
-      const { next, skipped } = await this.keep(record, changes);
+      const { next, skipped } = await this.keep(record, changes, stateBefore);
       const announced = known ? [] : [this.announcement(record, changes)];
       await this.records.put(next, { events: [...announced, ...skipped] });
     });
@@ -150,7 +166,7 @@ export class Checkpoints {
     source: CheckpointRecord,
   ): Promise<CheckpointId> {
     const record = newRecord({ kind: "restore", restores: source.id });
-    const { next, skipped } = await this.keep(record, changes);
+    const { next, skipped } = await this.keep(record, changes, onDisk);
     await this.records.put(next, { spared: [source.id] });
     const made = await makeRestore(changes);
     if (!made.ok && made.isUntouched) await this.records.drop(next);
@@ -169,8 +185,9 @@ export class Checkpoints {
     return done;
   }
 
-  private keep(record: CheckpointRecord, changes: readonly FileChange[]) {
+  private keep(record: CheckpointRecord, changes: readonly FileChange[], stateBefore: StateBefore) {
     return keepChanges(record, changes, {
+      stateBefore,
       kept: this.records.kept,
       bytesMax: this.limits.checkpointBytes,
       filesMax: this.limits.files,

@@ -1,166 +1,185 @@
 /**
- * What a shell command says it will change (`rm a`, `sed -i … b`, `> c`) is kept before it runs, so that its
- * turn can be undone as far as that goes. What a command changes beside that nobody knows before.
+ * What a shell command says it will change (`rm a`, `sed -i … b`, `> c`) is remembered while it runs, and what
+ * of that has changed is kept, so that its turn can be undone as far as that goes. What a command changes
+ * beside that nobody knows before. Nothing here keeps a command from running.
  */
 import { readdir } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { FileChange, FileState } from "../domain/file-change.ts";
+import { isWithin } from "../lib/paths.ts";
 import type { CommandPart } from "../permissions/command.ts";
 import type { CheckedCall } from "../permissions/permissions.ts";
 import { lossesOf, writesOf } from "../permissions/shell/write-targets.ts";
-import { ToolFailure } from "../tools/failure.ts";
 import { readState, sameState } from "../tools/file-changes.ts";
-import { type Area, placeInWorkspace } from "../tools/workspace.ts";
+import { type Area, insideWorkspace, placeInWorkspace } from "../tools/workspace.ts";
 import { append, rootOf, type Session } from "./session.ts";
 
-/** Of one command. */
+/** Of one command: how much is remembered, and how long it may take. */
 const PATHS_MAX = 500;
 const MEGABYTES_MAX = 32;
+const MS_MAX = 300;
 
-/** Runs the command; what it says it changes is kept before, and looked at after. Rejects as `run` does. */
+type States = Map<string, FileState>;
+type Room = { paths: number; bytes: number; deadline: number };
+/** `lost`: whatever is below it goes as well. */
+type Named = { path: string; lost: boolean };
+
+/** Runs the command. Rejects as `run` does. */
 export async function keepingNamed<Result>(
   session: Session,
   call: CheckedCall,
   run: () => Promise<Result>,
 ): Promise<Result> {
-  noteCommand(session);
-  const before = await statesOf(session, call);
-  await record(session, before, before);
+  await orTell(session, undefined, () => noteCommand(session));
+  const before = await orTell(session, new Map(), () => statesBefore(session, call));
   try {
     return await run();
   } finally {
-    await record(session, before, await statesNow(session, before));
+    if (before.size > 0) await orTell(session, undefined, () => keepChanged(session, before));
   }
 }
 
 /** Its other changes are not kept; whoever undoes the turn is told that there was a command. */
-function noteCommand(session: Session): void {
-  const { active, checkpoints, services, id } = rootOf(session);
-  if (active === null) return;
-  checkpoints
-    .noteCommand(active.record.id)
-    .catch((error) => services.log.error("command not noted", { session: id, error }));
+async function noteCommand(session: Session): Promise<void> {
+  const { active, checkpoints } = rootOf(session);
+  if (active) await checkpoints.noteCommand(active.record.id);
 }
 
-type States = Map<string, FileState>;
+async function orTell<Result>(
+  session: Session,
+  otherwise: Result,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    session.services.log.error("a command's changes are not kept", { session: session.id, error });
+    tell(session, "What the command changes could not be kept");
+    return otherwise;
+  }
+}
 
-async function statesOf(session: Session, call: CheckedCall): Promise<States> {
-  const { assessment, input } = call;
+function tell(session: Session, reason: string): void {
+  if (session.events.closed) return;
+  const about = { checkpoint_id: null, path: null, size: null };
+  append(session, { type: "checkpoint_skipped", ...about, reason });
+}
+
+async function statesBefore(session: Session, { assessment, input }: CheckedCall): Promise<States> {
   const states: States = new Map();
-  if (!assessment.command?.parsed) return states;
+  // What goes on in the background changes things when nobody looks.
+  if (!assessment.command?.parsed || input.background === true) return states;
   const { directory } = session.record;
   const area = session.services.areaOf(directory);
-  const cwd = typeof input.cwd === "string" ? resolve(directory, input.cwd) : directory;
-  const room = { paths: PATHS_MAX, bytes: MEGABYTES_MAX * 1024 * 1024 };
-  for (const path of namedBy(assessment.command.parts, cwd)) {
-    const found: States = new Map();
-    // A part of a folder would be of no use.
-    if (await collect(found, path, area, room)) for (const each of found) states.set(...each);
-    else tell(session, `The command names more than ${PATHS_MAX} files or ${MEGABYTES_MAX} MiB`);
-    if (room.paths <= 0 || room.bytes <= 0) break;
+  const cwd = typeof input.cwd === "string" ? await placeOf(area, input.cwd) : null;
+  const room = {
+    paths: PATHS_MAX,
+    bytes: MEGABYTES_MAX * 1024 * 1024,
+    deadline: performance.now() + MS_MAX,
+  };
+  for (const named of namedBy(assessment.command.parts, cwd ?? directory)) {
+    if (await remember(states, named, area, room)) continue;
+    tell(session, `The command names more than ${PATHS_MAX} files or ${MEGABYTES_MAX} MiB`);
+    break;
   }
   return states;
 }
 
-const tell = (session: Session, reason: string) =>
-  append(session, {
-    type: "checkpoint_skipped",
-    checkpoint_id: null,
-    path: null,
-    size: null,
-    reason,
-  });
-
-/** Absolute paths, in the command's order; those that only the shell knows are not among them. */
-function namedBy(parts: readonly CommandPart[], cwd: string): string[] {
-  const named: string[] = [];
-  let directory = cwd;
+/** Single files first, so that a large folder does not take their room. */
+function namedBy(parts: readonly CommandPart[], cwd: string): Named[] {
+  const named = new Map<string, Named>();
+  // Where it may be by then: a subshell goes somewhere for itself alone.
+  const directories = new Set([cwd]);
   for (const { words, redirections } of parts) {
     const [program = "", ...given] = words.filter((word) => word !== null);
     const name = basename(program);
-    if (name === "cd" && given[0] !== undefined) directory = resolve(directory, given[0]);
-    const outputs = redirections.flatMap(({ writes, path }) => (writes && path ? [path] : []));
-    for (const word of [...writesOf(name, given), ...lossesOf(name, given), ...outputs])
-      named.push(...meantBy(word, directory));
+    const add = (word: string, lost: boolean) => {
+      for (const directory of directories) {
+        const path = resolve(directory, word);
+        if (!named.get(path)?.lost && named.size < PATHS_MAX) named.set(path, { path, lost });
+      }
+    };
+    if (name === "cd" && given[0] !== undefined) directories.add(resolve(cwd, given[0]));
+    const lost = name === "rm" ? writesOf(name, given) : lossesOf(name, given);
+    for (const word of lost) add(word, true);
+    for (const word of writesOf(name, given)) add(word, lost.includes(word));
+    for (const { writes, path } of redirections) if (writes && path !== null) add(path, false);
     // `cp a b/` and `mv a b/` write `b/a`.
-    const last = given.at(-1);
-    if (/^(?:cp|mv|ln|install)$/.test(name) && last !== undefined)
-      named.push(...given.slice(0, -1).map((each) => resolve(directory, last, basename(each))));
+    const target = /^(?:cp|mv|ln|install)$/.test(name) ? given.at(-1) : undefined;
+    if (target !== undefined)
+      for (const word of given.slice(0, -1)) add(join(target, basename(word)), false);
   }
-  return [...new Set(named)].slice(0, PATHS_MAX);
+  return [...named.values()].sort((one, other) => Number(one.lost) - Number(other.lost));
 }
 
-/** The paths that a word stands for; a pattern that may lead deep is left to the shell. */
-function meantBy(word: string, directory: string): string[] {
-  if (!/[*?[]/.test(word)) return [resolve(directory, word)];
-  if (word.includes("**") || word.startsWith("/")) return [];
-  const paths: string[] = [];
-  for (const path of new Bun.Glob(word).scanSync({ cwd: directory, onlyFiles: false })) {
-    paths.push(resolve(directory, path));
-    if (paths.length === PATHS_MAX) break;
+/** false: there is no room for all of it, and none of it is remembered. */
+async function remember(states: States, named: Named, area: Area, room: Room): Promise<boolean> {
+  for (const path of await meantBy(named.path)) {
+    const found: States = new Map();
+    const place = await placeOf(area, path);
+    if (place && !(await collect(found, { path: place, lost: named.lost }, room))) return false;
+    // What is written through a link is what it leads to.
+    const target = named.lost ? null : await targetOf(area, path);
+    if (target && target !== place && !(await collect(found, { path: target, lost: false }, room)))
+      return false;
+    for (const each of found) states.set(...each);
   }
-  return paths;
-}
-
-/** What is at the path, with all that is below it; false: there is not enough room. */
-async function collect(
-  found: States,
-  path: string,
-  area: Area,
-  room: { paths: number; bytes: number },
-): Promise<boolean> {
-  const place = await placeOf(area, path);
-  if (place === null) return true;
-  const { path: real, state } = place;
-  found.set(real, state);
-  room.paths -= 1;
-  if (state?.kind === "file") room.bytes -= state.size;
-  if (room.paths <= 0 || room.bytes <= 0) return false;
-  if (state?.kind !== "directory") return true;
-  for (const name of await readdir(real))
-    if (!(await collect(found, join(real, name), area, room))) return false;
   return true;
 }
 
-/** Where a path leads and what is there; null: none of ours, or neither file, directory nor link. */
-async function placeOf(
-  area: Area,
-  path: string,
-): Promise<{ path: string; state: FileState } | null> {
-  try {
-    const real = await placeInWorkspace(area, path);
-    return { path: real, state: await readState(real) };
-  } catch (error) {
-    // Whatever stands against reading it: the command is not kept from running.
-    if (error instanceof ToolFailure || (error instanceof Error && "code" in error)) return null;
-    throw error;
-  }
+/** The path itself, and where its last part is a pattern, what that stands for. */
+async function meantBy(path: string): Promise<string[]> {
+  const pattern = basename(path);
+  if (!/[*?[]/.test(pattern)) return [path];
+  const names = await readdir(dirname(path)).catch(() => []);
+  const glob = new Bun.Glob(pattern);
+  const matching = names.filter((name) => glob.match(name)).slice(0, PATHS_MAX);
+  return [path, ...matching.map((name) => join(dirname(path), name))];
 }
 
-/** What can be read no more stays as it was told. */
-async function statesNow({ record, services }: Session, before: States): Promise<States> {
-  const area = services.areaOf(record.directory);
-  const now: States = new Map();
-  for (const path of before.keys()) {
-    const place = await placeOf(area, path);
-    if (place?.path === path) now.set(path, place.state);
-  }
-  return now;
+async function collect(found: States, { path, lost }: Named, room: Room): Promise<boolean> {
+  const state = await stateAt(path);
+  if (state === undefined) return true;
+  room.paths -= 1;
+  if (state?.kind === "file") room.bytes -= state.size;
+  if (room.paths <= 0 || room.bytes <= 0 || performance.now() > room.deadline) return false;
+  // A folder that stays is not changed by what is put into it.
+  if (state?.kind === "directory" && !lost) return true;
+  found.set(path, state);
+  if (state?.kind !== "directory") return true;
+  for (const name of await readdir(path).catch(() => []))
+    if (!(await collect(found, { path: join(path, name), lost }, room))) return false;
+  return true;
 }
 
-/** What cannot be kept is told; the command runs all the same, since nobody promised that it can be undone. */
-async function record(session: Session, before: States, after: States): Promise<void> {
-  const { active, checkpoints, services, id } = rootOf(session);
-  const isFirst = before === after;
-  const changes = [...after].flatMap(([path, state]): FileChange[] => {
-    const old = before.get(path) ?? null;
-    return isFirst || !sameState(old, state) ? [{ path, before: old, after: state }] : [];
-  });
-  if (active === null || changes.length === 0) return;
-  try {
-    await checkpoints.changing(active.record.id, changes);
-  } catch (error) {
-    services.log.error("what a command names is not kept", { session: id, error });
-    tell(session, "What the command names could not be kept");
+/** null: none of ours. */
+const placeOf = (area: Area, path: string): Promise<string | null> =>
+  placeInWorkspace(area, path).catch(() => null);
+const targetOf = (area: Area, path: string): Promise<string | null> =>
+  insideWorkspace(area, path).then(
+    (target) => placeOf(area, target),
+    () => null,
+  );
+
+/** undefined: it cannot be read, or is neither file, directory nor link. */
+const stateAt = (path: string): Promise<FileState | undefined> =>
+  readState(path).catch(() => undefined);
+
+async function keepChanged(session: Session, before: States): Promise<void> {
+  const { active, checkpoints } = rootOf(session);
+  const area = session.services.areaOf(session.record.directory);
+  const changes: FileChange[] = [];
+  for (const [path, old] of before) {
+    // Where something else is in the way now, the path leads elsewhere.
+    const after = (await placeOf(area, path)) === path ? await stateAt(path) : undefined;
+    if (after !== undefined && !sameState(old, after)) changes.push({ path, before: old, after });
   }
+  const undoable = changes.filter((change) => !isReplacedFolder(change));
+  const replaced = changes.filter(isReplacedFolder);
+  const kept = undoable.filter(({ path }) => !replaced.some((each) => isWithin(each.path, path)));
+  if (kept.length < changes.length) tell(session, "A folder was replaced by something else");
+  if (active && kept.length > 0) await checkpoints.changed(active.record.id, kept);
 }
+
+const isReplacedFolder = ({ before, after }: FileChange): boolean =>
+  before?.kind === "directory" && after !== null && after.kind !== "directory";

@@ -2,10 +2,13 @@
 import type { CheckpointRecord, KeptFile, KeptState } from "../domain/checkpoint.ts";
 import type { EventBody } from "../domain/events.ts";
 import type { FileChange, FileState } from "../domain/file-change.ts";
-import { KEPT_BYTES_MAX, readState } from "../tools/file-changes.ts";
+import { KEPT_BYTES_MAX } from "../tools/file-changes.ts";
 import { describe, type KeptFiles } from "./kept-files.ts";
 
 const MEGABYTE = 1024 * 1024;
+
+/** What is at the path before the change. */
+export type StateBefore = (change: FileChange) => FileState | Promise<FileState>;
 
 type Keeping = {
   kept: KeptFiles;
@@ -13,6 +16,7 @@ type Keeping = {
   bytesMax: number;
   /** In one checkpoint. */
   filesMax: number;
+  stateBefore: StateBefore;
   /** How clients are told a path. */
   shown(path: string): string;
 };
@@ -22,7 +26,7 @@ type Skipped = Extract<EventBody, { type: "checkpoint_skipped" }>;
 export async function keepChanges(
   record: CheckpointRecord,
   changes: readonly FileChange[],
-  { kept, bytesMax, filesMax, shown }: Keeping,
+  { kept, bytesMax, filesMax, stateBefore, shown }: Keeping,
 ): Promise<{ next: CheckpointRecord; skipped: Skipped[] }> {
   const files = new Map(record.files.map((file) => [file.path, file]));
   const skipped: Skipped[] = [];
@@ -39,15 +43,15 @@ export async function keepChanges(
     return { ...described, kept: true };
   }
 
-  for (const { path, after, aside } of changes) {
+  for (const change of changes) {
+    const { path, after, aside } = change;
     const known = files.get(path);
     if (!known && files.size >= filesMax) {
       if (leftOut === 0) skip(null, null, `More than ${filesMax} files in one turn`);
       leftOut += 1;
       continue;
     }
-    // What is there, not what whoever wants the change believes: it may have changed meanwhile.
-    const now = await readState(path);
+    const now = await stateBefore(change);
     const previous = describe(now);
     const before = known ? known.before : await keep(now, previous);
     const file = { path, before, after: await keep(after, describe(after)), previous };

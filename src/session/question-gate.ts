@@ -73,9 +73,9 @@ function startOfMarker(text: string): number {
 /** The turn ends with this question; the calls of its last reply wait. */
 export function askQuestion(session: Session, question: string): void {
   const pendingTools = openCalls(session).length;
-  session.record.question = { question, pendingTools };
+  const seq = append(session, { type: "question_gate", question, pending_tools: pendingTools });
+  session.record.question = { question, pendingTools, seq };
   saveSession(session);
-  append(session, { type: "question_gate", question, pending_tools: pendingTools });
 }
 
 /** The calls that the last turn's question holds. */

@@ -7,6 +7,7 @@ import type { LastEvent } from "../domain/events.ts";
 import { newRunId, type RunId } from "../domain/ids.ts";
 import type { UserMessage } from "../domain/messages.ts";
 import type { Delivery, RunLimits, RunRecord, TurnOutcome } from "../domain/session.ts";
+import { dropQuestion } from "./question-gate.ts";
 import {
   type ActiveRun,
   addMessage,
@@ -25,6 +26,7 @@ const QUEUE_MAX = 100;
 /** And how long they may be together, images included. */
 const QUEUE_CHARS_MAX = 32 * 1024 * 1024;
 const RUNS_LISTED_MAX = 500;
+const UNANSWERED = "Not executed: another message came before an answer to the question";
 
 /** What tells a repeated request from a new one. */
 type Request = { idempotencyKey: string | null; requestHash: string | null };
@@ -172,6 +174,9 @@ function start(session: Session, record: RunRecord, parent: Session | null = nul
   record.startedAt = Date.now();
   record.afterSeq = session.events.last;
   const prompt = record.message.text.slice(0, PREVIEW_CHARS);
+  const { question } = session.record;
+  // Whoever wrote it had not seen the question: it allows nothing.
+  if (question && record.acceptedAfter < question.seq) dropQuestion(session, UNANSWERED);
   if (session.record.question) {
     run.unsaid = record.message;
   } else {

@@ -47,6 +47,8 @@ export async function runSubagent(
   signal.throwIfAborted();
   const work = startTask(child, { text: task.prompt, limits: limitsLeft(run) }, parent);
   await ended(child, work, signal);
+  // Nobody would look after them: its parent knows them under no name.
+  await parent.services.backgroundCommands.closeSession(child.id);
   countWork(run, work);
   signal.throwIfAborted();
   return resultOf(child, work);

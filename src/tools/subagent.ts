@@ -14,7 +14,7 @@ export const subagent = defineTool({
   description:
     "Hand a task to an agent of your own. It has the same workspace and tools, asks the same person for " +
     "permission, sees nothing of this conversation, and you get only its final answer: say all it has to know " +
-    "and what it shall report. Good for searches and side tasks whose details you do not need. At most 20 in a turn.",
+    "and what it shall report. Good for searches and side tasks whose details you do not need. At most 20 in a turn; commands it leaves in the background end with its task.",
   parameters: t.Object({
     task: t.String({ description: "The task in three to ten words, for people" }),
     prompt: t.String({ description: "The whole task: context, goal, and what to answer" }),

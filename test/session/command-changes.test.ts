@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -72,6 +73,61 @@ test.each([
   await undo(id, checkpoints);
   expect([read("notes.txt"), read("other.txt")]).toEqual(["one", "two"]);
   expect(existsSync(path("made/notes.txt"))).toBe(false);
+});
+
+test.each([
+  ["a folder that a command makes first", "mkdir -p build && cd build && rm -f *.o && echo ok"],
+  ["a folder that is not there", "rm -f nowhere/*.o; echo ok"],
+  ["a pattern over many folders", `rm -f ${"t/*/*/*.z ".repeat(50)}; echo ok`],
+])("%s keeps no command from running", async (_, command) => {
+  put("t/a/b/c", "x");
+  const id = await fakeSession(e, fake, { approval_mode: "trust_all" });
+  fake.reply({ steps: [{ call: "terminal", input: { command } }] }, "done");
+  const [result] = eventsOf(await e.turn(id, "go"), "tool_result");
+  expect(result).toMatchObject({ success: true, output: "ok\n" });
+});
+
+test("a command that changes nothing makes no checkpoint", async () => {
+  put("notes.txt", "one");
+  put("src/a.ts", "a");
+  for (const command of ["false && rm notes.txt", "mkdir -p src", "touch -c none.txt"])
+    expect((await afterCommand(command)).checkpoints).toEqual([]);
+});
+
+test("of a folder that things are put into only those are listed", async () => {
+  put("a.txt", "new");
+  for (let at = 0; at < 600; at += 1) put(`large/${at}.txt`, "x");
+  put("large/a.txt", "old");
+  const { id, checkpoints } = await afterCommand("cp a.txt large/");
+  expect(checkpoints[0].files.map((file: Json) => file.path)).toEqual(["large/a.txt"]);
+  await undo(id, checkpoints);
+  expect(read("large/a.txt")).toBe("old");
+});
+
+test("a name with brackets, a file behind a link, one after a subshell that went elsewhere", async () => {
+  put("pages/[id].tsx", "page");
+  put("real.txt", "real");
+  put("sub/b.txt", "below");
+  put("b.txt", "here");
+  rmSync(path("soft.txt"), { force: true });
+  symlinkSync("real.txt", path("soft.txt"));
+  const { id, checkpoints } = await afterCommand(
+    "rm 'pages/[id].tsx'; echo two > soft.txt; (cd sub && ls); rm b.txt",
+  );
+  await undo(id, checkpoints);
+  expect([read("pages/[id].tsx"), read("real.txt"), read("b.txt")]).toEqual([
+    "page",
+    "real",
+    "here",
+  ]);
+});
+
+test("a folder that a link replaced is told of, and the rest of the turn can be undone", async () => {
+  put("swapped/a.ts", "a");
+  put("notes.txt", "one");
+  const { id, checkpoints } = await afterCommand("rm -rf swapped notes.txt && ln -s x swapped");
+  await undo(id, checkpoints);
+  expect(read("notes.txt")).toBe("one");
 });
 
 test("what a command makes is gone after the undo", async () => {

@@ -275,3 +275,22 @@ test("a held call whose arguments were no JSON is answered before the question",
   expect(eventsOf(asking, "question_gate")[0]).toMatchObject({ pending_tools: 0 });
   expect(outline(await e.turn(id, "yes"))).toEqual(["turn_started", "turn_complete"]);
 });
+
+test("a message from before the question is no answer: what it held is not run", async () => {
+  const id = await fakeSession(e, fake, { approval_mode: "trust_all" });
+  const { promise: sent, resolve: goOn } = Promise.withResolvers<void>();
+  const [asks, ...held] = ASKS.steps;
+  fake.reply({ steps: [{ wait: sent }, asks!, ...held] }, "I wait.");
+  const asking = await send(e, id, "format it");
+  const waiting = await send(e, id, "never touch a file", { delivery: "queue" });
+  goOn();
+  expect(eventsOf(await asking.ended(), "question_gate")).toHaveLength(1);
+  expect(eventsOf(await waiting.ended(), "tool_start")).toEqual([]);
+  const history = await historyOf(e, id);
+  expect(unansweredCalls(history)).toEqual([]);
+  expect(history.filter(({ role }) => role === "tool").map(({ content }) => content)).toEqual([
+    expect.stringContaining("Not executed: another message came"),
+    expect.stringContaining("Not executed: another message came"),
+  ]);
+  expect((await session(id)).question_pending).toBeNull();
+});

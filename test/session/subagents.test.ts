@@ -328,3 +328,15 @@ test("a parent whose log cannot be written while its child asks: both end, and t
   expect(child.permissions.pending()).toEqual([]);
   expect((await e.json("GET", `/sessions/${id}/permissions`)).pending).toEqual([]);
 });
+
+test("a command that it leaves in the background ends with its task", async () => {
+  const id = await fakeSession(e, fake, { approval_mode: "trust_all" });
+  const server = {
+    call: "terminal",
+    input: { command: "sleep 300", background: true, name: "dev" },
+  };
+  fake.reply({ steps: [task("serve")] }, { steps: [server] }, "It runs.", "Good.");
+  const seen = await e.turn(id, "go");
+  const child = eventsOf(seen, "subagent_started")[0]?.child_session_id;
+  expect((await e.json("GET", `/sessions/${child}/processes`)).processes).toEqual([]);
+});
