@@ -393,3 +393,34 @@ test("of an answer to the child and one to its parent one counts", async () => {
   expect(parent.shown.at(-1)).toBe(`grants parent_${call.tool_id} project`);
   expect(parent.permissions.pending()).toEqual([]);
 });
+
+test("an answer that came in time counts, however long it takes to store", async () => {
+  using fixture = toolFixture();
+  const stored = Promise.withResolvers<void>();
+  const slow = { keys: () => [], add: () => stored.promise, remove: async () => {} };
+  const s = session(fixture, "confirm_all", { timeoutMs: () => 20, projectApprovals: () => slow });
+  const call = commandCall("ls");
+  const verdict = s.check(call);
+  const answered = s.permissions.answer(call.tool_id, approve("project"));
+  await Bun.sleep(40);
+  stored.resolve();
+  expect(await answered).toEqual({ applied_scope: "project", persisted: true });
+  expect((await verdict).allowed).toBe(true);
+});
+
+test("where it cannot be stored by then, the time is up", async () => {
+  using fixture = toolFixture();
+  const stored = Promise.withResolvers<void>();
+  const broken = { keys: () => [], add: () => stored.promise, remove: async () => {} };
+  const s = session(fixture, "confirm_all", {
+    timeoutMs: () => 20,
+    projectApprovals: () => broken,
+  });
+  const call = commandCall("ls");
+  const verdict = s.check(call);
+  const answered = s.permissions.answer(call.tool_id, approve("project"));
+  await Bun.sleep(40);
+  stored.reject(new Error("disk full"));
+  await expect(answered).rejects.toThrow("disk full");
+  expect(await verdict).toEqual({ allowed: false, reason: "Permission request timed out" });
+});
