@@ -106,7 +106,7 @@ export class PermissionPrompts {
     if (lines === null) {
       const head = `✗ ${request.tool_name} denied: nobody can be asked here.`;
       await screen.line(
-        styled("yellow", `${head} --approval-mode trust_all asks only where a rule does.`),
+        styled("yellow", `${head} --approval-mode trust_all lets it run, unless a rule denies it.`),
       );
       return DENY;
     }

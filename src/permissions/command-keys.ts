@@ -3,7 +3,7 @@ import type { StoredApproval } from "../domain/permission.ts";
 import { realPathOf } from "../lib/paths.ts";
 import { commandText, directoryOf, isAtMost, isRisky, type Judging, partsOf } from "./call.ts";
 import type { CommandPart } from "./command.ts";
-import { type CommandScope, isContained, scopeOf } from "./command-scope.ts";
+import { type CommandScope, isContained, scopeOf, writesOutside } from "./command-scope.ts";
 import { firstWords, isSameAnywhere } from "./first-words.ts";
 import { pathFrom } from "./places.ts";
 import { matchesText } from "./text-pattern.ts";
@@ -29,7 +29,8 @@ export function commandKey(judging: Judging): CommandKey | null {
     const covers = `${prefix.words}${prefix.place} with any arguments`;
     return { key: prefix.key, level: only.level, covers };
   }
-  if (text.length > EXACT_CHARS_MAX) return null;
+  if (text.length > EXACT_CHARS_MAX || parts.some((part) => writesOutside(part, scope)))
+    return null;
   return { key: exactKey(judging), level: assessment.level, covers: `exactly: ${text}` };
 }
 
@@ -39,7 +40,9 @@ export type Approval = StoredApproval & { shared: boolean };
 /** The key that covers the command, or of several the first; null: not all of it is covered. */
 export function coveringKey(approvals: readonly Approval[], judging: Judging): string | null {
   const { assessment } = judging.call;
-  if (isRisky(assessment.level)) return null;
+  const parts = partsOf(judging.call);
+  const scope = scopeOf(judging, parts);
+  if (isRisky(assessment.level) || parts.some((part) => writesOutside(part, scope))) return null;
   const exact = exactKey(judging);
   const whole = approvals.find(
     ({ key, level }) => key === exact && isAtMost(assessment.level, level),
@@ -47,7 +50,7 @@ export function coveringKey(approvals: readonly Approval[], judging: Judging): s
   if (whole !== undefined) return whole.key;
 
   if (!isPlainList(judging)) return null;
-  const keys = partsOf(judging.call).map((part) => partKey(approvals, part, judging));
+  const keys = parts.map((part) => partKey(approvals, part, judging));
   const isCovered =
     keys.every((found) => found !== null) &&
     keys.some((found) => found !== null && isAtMost(assessment.level, found.level));

@@ -41,6 +41,15 @@ export function isContained(part: CommandPart, scope: CommandScope): boolean {
   );
 }
 
+/** Whether it may write to a place outside the workspace, or to one that only the shell knows. */
+export const writesOutside = (part: CommandPart, scope: CommandScope): boolean =>
+  part.redirections.some(({ writes, path }) => writes && !staysInside(path, scope));
+
+function staysInside(path: string | null, scope: CommandScope): boolean {
+  if (path === null) return false;
+  return SINKS.has(path) || (!scope.moves && isRelativeInside(path, scope));
+}
+
 /** Going to a folder of the workspace: what the user's rules allow holds there as well. */
 export function isPlainMove(part: CommandPart, scope: CommandScope): boolean {
   const [program, folder, ...rest] = part.words;

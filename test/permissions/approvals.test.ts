@@ -106,6 +106,7 @@ test.each([
   ["bash build.sh", "bash build.sh"],
   ["npm run test && npm run lint", "npm run test && npm run lint"],
   ["cat a | head", "cat a | head"],
+  ["echo hi > out.txt | cat", "echo hi > out.txt | cat"],
 ])("an approval of %s covers %s", (approved, later) => {
   using fixture = toolFixture();
   mkdirSync(join(fixture.workspace, "src"));
@@ -169,6 +170,10 @@ test.each([
   ["$RUN a", "$RUN b"],
   ["ls *.log", "terminal_exact:ls x"],
   ["rm *.log", "rm x.log"],
+  ["echo hi >> ../outside.txt", "echo hi >> ../outside.txt"],
+  ["echo hi > /tmp/x | cat", "echo hi > /tmp/x | cat"],
+  ["echo hi > $X", "echo hi > $X"],
+  ["cd src && echo hi > x", "cd src && echo hi > x"],
 ])("an approval of %s does not cover %s", (approved, later) => {
   using fixture = toolFixture();
   mkdirSync(join(fixture.workspace, "src"));

@@ -18,7 +18,9 @@ export const permissionRoutes = (engine: Engine) =>
       async ({ params, body }) => {
         const session = await engine.sessions.get(params.session_id);
         const decision = oneOf(body.decision, ["approve", "deny"] as const, "decision");
-        const scope = oneOf(body.scope ?? "once", APPROVAL_SCOPES, "scope");
+        // A refusal is about this call alone, whatever it says.
+        const wanted = decision === "deny" ? "once" : (body.scope ?? "once");
+        const scope = oneOf(wanted, APPROVAL_SCOPES, "scope");
         const applied = await session.permissions.answer(body.tool_id, { decision, scope });
         return { ok: true, tool_id: body.tool_id, decision, ...applied };
       },
