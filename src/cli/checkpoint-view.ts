@@ -47,16 +47,19 @@ const fileText = ({ change, path, kept }: FileJson): string =>
 export type RestoredJson = {
   restored: string[];
   unchanged: string[];
+  left_out: string[];
   checkpoint_id: string | null;
 };
 
 export async function showRestored(
   screen: Screen,
-  { restored, unchanged, checkpoint_id }: RestoredJson,
+  { restored, unchanged, left_out, checkpoint_id }: RestoredJson,
   session: string,
 ): Promise<void> {
   for (const path of restored) await screen.line(styled("green", "✓ "), path);
   for (const path of unchanged) await screen.line(styled("dim", `· ${path} is as it was before`));
+  for (const path of left_out)
+    await screen.line(styled("yellow", `✗ ${path} could not be brought back`));
   if (checkpoint_id === null) return;
   const undo = `kollab-engine checkpoints ${session} restore ${checkpoint_id}`;
   await screen.line(styled("dim", `to undo this: ${undo}`));

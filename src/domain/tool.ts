@@ -165,7 +165,7 @@ function checkInput(schema: TObject, input: Record<string, unknown>): CheckedInp
   for (const [name, property] of Object.entries(schema.properties)) {
     const value = input[name];
     if (value === undefined || (value === null && !required.has(name))) {
-      if (required.has(name)) return { ok: false, error: `Missing required parameter '${name}'` };
+      if (required.has(name)) return { ok: false, error: missing(name, schema, input) };
       continue;
     }
     const taken = take(`Parameter '${name}'`, property, value);
@@ -173,6 +173,17 @@ function checkInput(schema: TObject, input: Record<string, unknown>): CheckedInp
     checked[name] = taken.value;
   }
   return { ok: true, input: checked };
+}
+
+const NAMES_SHOWN_MAX = 5;
+
+/** Says which names were given instead: a model that has learned other ones sees its mistake. */
+function missing(name: string, schema: TObject, input: Record<string, unknown>): string {
+  const unknown = Object.keys(input).filter(
+    (each) => !Object.hasOwn(schema.properties, each) && /^\w{1,40}$/.test(each),
+  );
+  const given = unknown.slice(0, NAMES_SHOWN_MAX).join(", ");
+  return `Missing required parameter '${name}'${given === "" ? "" : ` (there is no ${given})`}`;
 }
 
 type Taken = { value: unknown } | { problem: string };

@@ -47,6 +47,7 @@ export const RESTORED = Type.Object({
   ok: Type.Literal(true),
   session_id: SESSION_ID,
   restored: paths("what was brought back, created or removed; relative to the workspace"),
+  left_out: paths("what could not be brought back, where that was forced"),
   unchanged: paths("what was as before the turn already, and directories that hold other files"),
   checkpoint_id: nullable(
     idOf<CheckpointId>("a new checkpoint, which undoes this; null: nothing had to be done"),

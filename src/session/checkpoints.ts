@@ -43,7 +43,7 @@ export type CheckpointServices = RecordServices & { area: Area; limits?: Checkpo
 export type RestoreWish = {
   /** Relative to the workspace; null: all. */
   files: readonly string[] | null;
-  /** Also over what has changed since, and where it cannot be undone. */
+  /** Also over what has changed since, where it cannot be undone, and without what cannot be brought back. */
   force: boolean;
 };
 
@@ -51,6 +51,8 @@ export type RestoreWish = {
 export type Restored = {
   restored: string[];
   unchanged: string[];
+  /** Where it was forced: what cannot be brought back all the same. */
+  leftOut: string[];
   checkpoint: CheckpointId | null;
 };
 
@@ -138,8 +140,8 @@ export class Checkpoints {
   }
 
   /**
-   * Brings files back to what they were before the turn: all that are meant, or none. Throws `not_found`,
-   * and `conflict` with each file that stands against it.
+   * Brings files back to what they were before the turn: all that are meant, or none; all that can be, where
+   * it is forced. Throws `not_found`, and `conflict` with each file that stands against it.
    */
   restore(id: CheckpointId, { files, force }: RestoreWish): Promise<Restored> {
     return this.alone(async () => {
@@ -151,12 +153,14 @@ export class Checkpoints {
         kept: this.records.kept,
         changedBy: (path) => laterWith(path, all, source),
       });
-      if (plan.refused.length > 0) throw refusalOf(plan.refused, this.shown);
+      const isPossible = force && changes.length > 0;
+      if (plan.refused.length > 0 && !isPossible) throw refusalOf(plan.refused, this.shown);
       const restored = changes.map(({ path }) => this.shown(path));
       const unchanged = plan.unchanged.map(this.shown);
-      if (changes.length === 0) return { restored, unchanged, checkpoint: null };
+      const leftOut = plan.refused.map(({ path }) => this.shown(path));
+      if (changes.length === 0) return { restored, unchanged, leftOut, checkpoint: null };
       const checkpoint = await this.makeUndoable(changes, source);
-      return { restored, unchanged, checkpoint };
+      return { restored, unchanged, leftOut, checkpoint };
     });
   }
 

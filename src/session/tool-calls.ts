@@ -168,7 +168,7 @@ function checkCall(call: ModelToolCall, tool: Tool | null): Checked | { ok: fals
   if (call.invalidInput !== undefined)
     return {
       ok: false,
-      error: `The arguments are no JSON object: ${quoted(call.invalidInput)}`,
+      error: `The arguments are no JSON object of at most 1 MiB: ${quoted(call.invalidInput)}`,
     };
   const checked = tool.check(call.input);
   return checked.ok ? { ...checked, tool } : checked;

@@ -79,8 +79,10 @@ function showImage(
       `Image too large: ${quotedPath(path)} has ${bytes.length} bytes, the limit is ${IMAGE_BYTES_MAX}`,
     );
   const size = sizeOfImage(bytes, mediaType);
-  const pixels = size ? `, ${size.width}×${size.height} pixels` : "";
-  const what = `${mediaType}${pixels}, ${bytes.length} bytes`;
+  // A provider refuses a broken image, and with it the whole conversation.
+  if (size === null)
+    throw new ToolFailure(`${quotedPath(path)} is a broken image: it has no size that can be read`);
+  const what = `${mediaType}, ${size.width}×${size.height} pixels, ${bytes.length} bytes`;
   if (!sees)
     throw new ToolFailure(
       `${quotedPath(path)} is an image (${what}), and this model cannot see images`,

@@ -73,6 +73,13 @@ function usableShell(shell: string | undefined): string {
   }
 }
 
+/** `functions.terminal`, `Terminal` and `file-read` are what models make of names now and then. */
+function variantOf(name: string, known: readonly string[]): string | undefined {
+  if (known.includes(name)) return name;
+  const bare = nativeName(name.slice(name.lastIndexOf(".") + 1).toLowerCase());
+  return known.find((each) => each === bare);
+}
+
 const TAGGED_NAME = /<tool_call>([^<]+)/;
 
 /**
@@ -80,7 +87,7 @@ const TAGGED_NAME = /<tool_call>([^<]+)/;
  * in the tag counts, or else a known one inside. The longest, where several are.
  */
 export function cleanToolName(name: string, known: Iterable<string>): string {
-  if (!/[<>]/.test(name)) return name;
+  if (!/[<>]/.test(name)) return variantOf(name, [...known]) ?? name;
   const tagged = TAGGED_NAME.exec(name)?.[1]?.trim();
   if (tagged) return tagged;
   const inside = [...known].filter((candidate) => name.includes(candidate));

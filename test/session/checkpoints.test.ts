@@ -127,7 +127,12 @@ test("a file that its user deleted since counts as changed, one that came back a
   rmSync(f.at("a.txt"));
   expect((await refusalOf(f.restore(id))).files).toMatchObject([{ reason: "changed_since" }]);
   writeFileSync(f.at("a.txt"), "a");
-  expect(await f.restore(id)).toEqual({ restored: [], unchanged: ["a.txt"], checkpoint: null });
+  expect(await f.restore(id)).toEqual({
+    restored: [],
+    unchanged: ["a.txt"],
+    leftOut: [],
+    checkpoint: null,
+  });
 });
 
 test("two turns with one file are undone one after the other, and the later one first", async () => {
@@ -227,11 +232,14 @@ test("a file that is too large is named when it changes, and when it cannot come
     size,
     aside: false,
   });
-  const refused = await refusalOf(f.restore(id, { force: true }));
+  const refused = await refusalOf(f.restore(id));
   expect(refused.files).toEqual([
     { path: "large.bin", reason: "not_kept", message: "What it was before was not kept" },
   ]);
-  expect((await f.restore(id, { files: ["small.txt"] })).restored).toEqual(["small.txt"]);
+  expect(await f.restore(id, { force: true })).toMatchObject({
+    restored: ["small.txt"],
+    leftOut: ["large.bin"],
+  });
 });
 
 test("over a file that grew too large to be kept it takes force, as that cannot be undone", async () => {
@@ -351,16 +359,19 @@ test("a directory with files in a file's place is never replaced", async () => {
   expect(read(f.at("a.txt/mine"))).toBe("mine");
 });
 
-test("where a part of a path is a file by now, nothing is restored", async () => {
+test("where a part of a path is a file by now, nothing is restored, or the rest where that is forced", async () => {
   await using f = await checkpointFixture();
   f.write("ws/a.txt", "a");
   f.write("ws/d/b.txt", "b");
   const id = await f.turn("run_1", { "a.txt": file("A"), "d/b.txt": null });
   rmSync(f.at("d"), { recursive: true });
   writeFileSync(f.at("d"), "in the way");
-  const { files } = await refusalOf(f.restore(id, { force: true }));
+  const { files } = await refusalOf(f.restore(id));
   expect(files).toMatchObject([{ path: "d/b.txt", reason: "not_allowed" }]);
   expect(read(f.at("a.txt"))).toBe("A");
+  const forced = await f.restore(id, { force: true });
+  expect(forced).toMatchObject({ restored: ["a.txt"], leftOut: ["d/b.txt"] });
+  expect([read(f.at("a.txt")), read(f.at("d"))]).toEqual(["a", "in the way"]);
 });
 
 test("what fails while it is made leaves everything as it was, and no checkpoint", async () => {

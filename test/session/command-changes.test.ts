@@ -65,6 +65,7 @@ test.each([
   ["rm *.txt"],
   ["bash -c 'echo two > notes.txt'"],
   ["mkdir made; mv notes.txt made"],
+  ["mv notes.txt renamed.txt; cp other.txt copied.txt"],
 ])("after %s the turn is undone", async (command) => {
   put("notes.txt", "one");
   put("other.txt", "two");

@@ -281,8 +281,10 @@ test("arguments that are no JSON, and the name of no tool, are quoted in short",
   const id = await fakeSession(e, fake, { workspace });
   const cut = { what: "", input: `{"file": "\u202e${LONG}`, says: "" };
   const [noJson] = await resultsOf(id, "file_read", [cut]);
-  expect(noJson.error).toStartWith('The arguments are no JSON object: {"file": "?xxx');
-  expect(noJson.error.length).toBeLessThan(150);
+  expect(noJson.error).toStartWith(
+    'The arguments are no JSON object of at most 1 MiB: {"file": "?xxx',
+  );
+  expect(noJson.error.length).toBeLessThan(200);
   const [noTool] = await resultsOf(id, "y".repeat(5_000), [{ what: "", input: {}, says: "" }]);
   expect(noTool.error).toMatch(/^Tool 'y{50,110}…' not found$/);
 });

@@ -109,6 +109,15 @@ test("a tool's canonical name leads to the one that models know", () => {
   ).toEqual(["file_read", "file_mkdir", "file_rmdir", "file_edit", "grep"]);
 });
 
+test("a name that is spelled otherwise leads to the tool that is meant", () => {
+  const known = ["file_read", "terminal", "Odd.Name"];
+  expect(
+    ["file-read", "Terminal", "functions.terminal", "Odd.Name", "odd.name", "nothing"].map((name) =>
+      cleanToolName(name, known),
+    ),
+  ).toEqual(["file_read", "terminal", "terminal", "Odd.Name", "odd.name", "nothing"]);
+});
+
 test("a tool name is taken out of the tags around it", () => {
   const known = ["file_read", "file_read_all", "terminal"];
   const cleaned = [

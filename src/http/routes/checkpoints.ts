@@ -51,12 +51,19 @@ export const checkpointRoutes = (engine: Engine) =>
       "/:checkpoint_id/restore",
       async ({ params, body }) => {
         const session = await engine.sessions.get(params.session_id);
-        const { restored, unchanged, checkpoint } = await restoreCheckpoint(
+        const { restored, unchanged, leftOut, checkpoint } = await restoreCheckpoint(
           session,
           params.checkpoint_id,
           { files: body?.files ?? null, force: body?.force ?? false },
         );
-        return { ok: true, session_id: session.id, restored, unchanged, checkpoint_id: checkpoint };
+        return {
+          ok: true,
+          session_id: session.id,
+          restored,
+          unchanged,
+          left_out: leftOut,
+          checkpoint_id: checkpoint,
+        };
       },
       {
         params: CHECKPOINT_PARAMS,
@@ -70,7 +77,8 @@ export const checkpointRoutes = (engine: Engine) =>
             ),
             force: Type.Optional(
               Type.Boolean({
-                description: "also where a file has changed since, or this cannot be undone",
+                description:
+                  "also where a file has changed since or this cannot be undone, and without files that cannot be brought back",
               }),
             ),
           }),
