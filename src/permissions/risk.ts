@@ -53,7 +53,9 @@ async function assessCommand(
   const directory = directoryOf(input.cwd, home, workspace);
   const command = await taken(input.command, { home, directory });
   if (!command.parsed) return { level: "high", reason: command.reason, command };
-  const worst = command.parts.find(({ level }) => level === "high");
+  const worst =
+    command.parts.find(({ level }) => level === "high") ??
+    command.parts.find(({ reason }) => reason !== ORDINARY);
   return { level: worst?.level ?? "medium", reason: worst?.reason ?? ORDINARY, command };
 }
 

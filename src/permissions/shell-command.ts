@@ -2,11 +2,13 @@
 import type { RiskLevel } from "../domain/permission.ts";
 import type { CommandPart, CommandShape, ShellCommand } from "./command.ts";
 import { UNKNOWN } from "./shell/braces.ts";
-import { type CommandLine, programOf } from "./shell/command-line.ts";
+import { type CommandLine, type Input, programOf } from "./shell/command-line.ts";
 import { commandLines, type Found, type Surrounding } from "./shell/command-lines.ts";
 import { dangerOf } from "./shell/dangers.ts";
 import { doubtOf, doubtOfText } from "./shell/doubts.ts";
 import { type Downloads, openDownloads } from "./shell/downloads.ts";
+import { effectOf } from "./shell/effects.ts";
+import { forksWithoutEnd } from "./shell/fork-bombs.ts";
 import type { Inner } from "./shell/inner.ts";
 import { dangerInText } from "./shell/program-texts.ts";
 import { bindRedirects } from "./shell/redirects.ts";
@@ -44,7 +46,7 @@ export function readCommand(command: string, base: Base, parseTree: ParseTree): 
     downloads: openDownloads(),
     overflow: false,
   };
-  readAll(reading, commandLines(text, root, OUTERMOST), 0);
+  readTree(reading, text, root, OUTERMOST, 0);
   if (reading.overflow)
     return { parsed: false, reason: `The command runs more than ${PARTS_MAX} programs` };
   const shape = shapeOf(root, reading.parts.length);
@@ -89,6 +91,17 @@ function reasonOf(command: string, root: SyntaxNode | string | null): string {
   return "The command is no shell text that can be taken apart";
 }
 
+function readTree(
+  reading: Reading,
+  text: string,
+  root: SyntaxNode,
+  around: Surrounding,
+  depth: number,
+): void {
+  if (forksWithoutEnd(text, root)) addOpaque(reading, text, "forks without end");
+  readAll(reading, commandLines(text, root, around), depth);
+}
+
 function readAll(reading: Reading, found: readonly Found[], depth: number): void {
   for (const each of found) {
     if (reading.parts.length > PARTS_MAX) reading.overflow = true;
@@ -128,7 +141,8 @@ function dangerAnywhere(
 
 function readInner(reading: Reading, outer: CommandLine, inner: Inner, depth: number): void {
   if (inner.kind === "text") {
-    const { input, repeated } = outer;
+    const { repeated } = outer;
+    const input: Input = inner.fed === true ? { from: "pipe" } : outer.input;
     if (inner.text !== null)
       readText(reading, inner.text, { input, repeated, direct: false }, depth);
     return;
@@ -156,8 +170,7 @@ function readInner(reading: Reading, outer: CommandLine, inner: Inner, depth: nu
 /** Another text of shell commands. */
 function readText(reading: Reading, text: string, around: Surrounding, depth: number): void {
   const root = depth < DEPTH_MAX ? parsedText(text, reading.parseTree) : null;
-  if (root !== null && typeof root !== "string")
-    readAll(reading, commandLines(text, root, around), depth + 1);
+  if (root !== null && typeof root !== "string") readTree(reading, text, root, around, depth + 1);
   else if (depth < DEPTH_MAX) addOpaque(reading, text, "runs a text that cannot be taken apart");
   else addOpaque(reading, text, "hides commands in commands");
 }
@@ -200,7 +213,7 @@ function partOf(command: CommandLine, danger: string | null): CommandPart {
   return {
     text: shortened(command.source),
     level,
-    reason: danger === null ? ORDINARY : matches(danger),
+    reason: danger === null ? reasonOfMedium(command) : matches(danger),
     words: command.words.map(({ literal, pattern }, index) =>
       pattern && index === 0 ? null : literal,
     ),
@@ -211,6 +224,11 @@ function partOf(command: CommandLine, danger: string | null): CommandPart {
     })),
     direct: command.direct,
   };
+}
+
+function reasonOfMedium(command: CommandLine): string {
+  const effect = effectOf(command);
+  return effect === null ? ORDINARY : `Command matches medium-risk pattern: ${effect}`;
 }
 
 function addOpaque(reading: Reading, source: string, danger: string): void {

@@ -220,6 +220,27 @@ test("the reason says what was found", async () => {
   });
 });
 
+test("the reason of what a person wants to know of before agreeing says what it does", async () => {
+  const effects: Record<string, string> = {
+    "git push": "pushes to a remote",
+    "git -C x push -u origin main": "pushes to a remote",
+    "cd x && git push": "pushes to a remote",
+    "git reset -q --hard": "drops changes that are not committed",
+    "npm publish": "publishes a package",
+    "pip install x": "installs packages",
+    "python3 -m pip install x": "installs packages",
+    "docker build .": "builds an image and runs the commands in its file",
+    "kubectl -n x apply -f y": "changes a cluster",
+  };
+  for (const [command, effect] of Object.entries(effects))
+    expect([command, await assess(command)]).toMatchObject([
+      command,
+      { level: "medium", reason: `Command matches medium-risk pattern: ${effect}` },
+    ]);
+  for (const command of ["git commit -m push", "git reset x", "npm run publish"])
+    expect((await assess(command)).reason).toBe("Default risk for tool type 'terminal'");
+});
+
 test("a command that is no text is unknown", async () => {
   for (const command of [undefined, null, 1, ["rm"]])
     expect(await assess(command)).toEqual({

@@ -64,6 +64,15 @@ test("a command has every program that it would run as a part, each with its own
   ]);
 });
 
+test("what is handed over in an option is a part", async () => {
+  const texts = async (command: string) =>
+    (await partsOf(command)).slice(1).map(({ text }) => text);
+  expect(await texts("rg --pre ./x foo")).toEqual(["./x"]);
+  expect(await texts("npm --script-shell ./x test")).toEqual(["./x"]);
+  expect(await texts("make SHELL=./x")).toEqual(["./x"]);
+  expect(await texts("node -r ./x --import=./y z.js -r ./a")).toEqual(["node ./x", "node ./y"]);
+});
+
 test("the command is as risky as its worst part, and says why", async () => {
   const { level, reason, command } = await assess("ls && rm -rf x && pwd");
   const wanted = "Command matches high-risk pattern: removes recursively or by force";

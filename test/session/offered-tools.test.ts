@@ -59,7 +59,6 @@ test.each([
   ["a fetch without the network", "web_fetch", { sandbox: { network: "none" } }],
   ["a tool that there is not", "no_such_tool", {}],
   ["one that only other programs have", "git", {}],
-  ["a name of another case", "File_Read", {}],
   ["a name out of an object's past", "constructor", {}],
 ])("%s is not found when it is called, in every mode, and asks nobody", async (_, call, more) => {
   for (const approval_mode of ["confirm_all", "trust_all"]) {

@@ -61,7 +61,9 @@ function visitSubstitution(walk: Walk, node: SyntaxNode): void {
     walk.found.push({ kind: "text", text: source.slice(1, -1).replace(/\\([$`\\])/g, "$1") });
     return;
   }
-  const around: Surrounding = { input: { from: "nothing" }, direct: false, repeated: false };
+  // What is written to `>(…)` is what it reads.
+  const input: Input = { from: source.startsWith(">(") ? "pipe" : "nothing" };
+  const around: Surrounding = { input, direct: false, repeated: false };
   for (const child of node.children) visit(walk, child, around);
 }
 
@@ -140,10 +142,15 @@ function readBody(text: string, body: SyntaxNode, parts: Parts): void {
     else if (child.type === "variable_assignment" && body.type !== "declaration_command")
       readSetting(text, child, parts);
     else if (child.type === "variable_assignment") readDeclared(text, child, parts);
+    else if (isDescriptor(text, child)) continue;
     else if (child.type === "subshell") parts.nested.push(child);
     else if (child.type !== "comment") readWord(text, child, parts);
   }
 }
+
+/** To the grammar the `0` of `0<<<text` is a word. */
+const isDescriptor = (text: string, node: SyntaxNode): boolean =>
+  text.startsWith("<<<", node.end) && /^\d+$/.test(sourceOf(text, node));
 
 function readWord(text: string, node: SyntaxNode, parts: Parts): void {
   parts.words.push(
@@ -165,7 +172,7 @@ function readDeclared(text: string, node: SyntaxNode, parts: Parts): void {
   const left = source.slice(0, source.indexOf("=") + 1);
   const visible = (value?.visible ?? ["\0"]).map((each) => left + each);
   const literal = value === null || value.literal === null ? null : left + value.literal;
-  parts.words.push({ literal, visible, pattern: false, streamed: false });
+  parts.words.push({ ...literalWord(""), literal, visible });
   collectNested(node, parts.nested);
 }
 
@@ -209,6 +216,7 @@ function readRedirect(text: string, node: SyntaxNode, parts: Parts): void {
 function inputOf(text: string, redirects: readonly SyntaxNode[], inherited: Input): Input {
   let input = inherited;
   for (const redirect of redirects) {
+    if (!isOfInput(text, redirect)) continue;
     if (redirect.type === "heredoc_redirect")
       input = { from: "text", text: heredocText(text, redirect) };
     else if (redirect.type === "herestring_redirect") {
@@ -221,6 +229,16 @@ function inputOf(text: string, redirects: readonly SyntaxNode[], inherited: Inpu
   }
   return input;
 }
+
+/** With another number than that of the input before it, it is a file that only the program knows of. */
+function isOfInput(text: string, redirect: SyntaxNode): boolean {
+  const before = text.slice(Math.max(0, redirect.start - DESCRIPTOR_CHARS_MAX), redirect.start);
+  const own = redirect.children.find(({ type }) => type === "file_descriptor");
+  const descriptor = own ? sourceOf(text, own) : (/(?:^|\s)(\d+)$/.exec(before)?.[1] ?? "0");
+  return Number(descriptor) === 0;
+}
+
+const DESCRIPTOR_CHARS_MAX = 12;
 
 function heredocText(text: string, node: SyntaxNode): string | null {
   const part = (type: string) => node.children.find((child) => child.type === type);

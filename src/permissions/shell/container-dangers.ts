@@ -5,7 +5,7 @@ import { has, type ProgramCall } from "./program-call.ts";
 const HOST_PLACES =
   /^(?:\/|~\/?|\/(?:etc|usr|bin|boot|dev|proc|sys|root|var|home|users|run)(?:\/.*)?|~\/\.(?:ssh|aws|kube|config|kollab|docker|gnupg).*|.*docker\.sock)(?::|$)/i;
 
-export function usingContainers({ given }: ProgramCall): string | null {
+export function usingContainers({ program, given }: ProgramCall): string | null {
   if (
     has(
       given,
@@ -13,6 +13,10 @@ export function usingContainers({ given }: ProgramCall): string | null {
     )
   )
     return "gives a container rights on the host";
+  const down = given.indexOf("down");
+  const composes = program === "docker-compose" || given.slice(0, down).includes("compose");
+  if (down !== -1 && composes && has(given.slice(down + 1), /^-[a-z]*v|^--volumes/))
+    return "removes the data of containers";
   const mounted = given.flatMap((word, index) => {
     const before = given[index - 1] ?? "";
     if (before === "-v" || before === "--volume") return [word];

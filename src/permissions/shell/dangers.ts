@@ -12,7 +12,8 @@ import {
 } from "./program-texts.ts";
 import { type Base, harmOfReading, harmOfWriting } from "./sensitive-paths.ts";
 import { mayBeSensitive } from "./sensitive-patterns.ts";
-import { programTexts, readsProgram } from "./shells.ts";
+import { obeysInput, programTexts, readsProgram } from "./shells.ts";
+import { dangerOfUnknownOptions } from "./unknown-options.ts";
 import { harmOfSetting, settingsAmong } from "./variables.ts";
 import { lossesOf, writesOf } from "./write-targets.ts";
 
@@ -30,6 +31,7 @@ export function dangerOf(command: CommandLine, base: Base): string | null {
     dangerOfRedirections(command, base) ??
     dangerOfPatterns(command, base) ??
     dangerOfArguments(command, base) ??
+    dangerOfUnknownOptions(command) ??
     dangerOfTexts(command) ??
     dangerInText(command.source)
   );
@@ -99,6 +101,7 @@ function dangerOfArguments(command: CommandLine, base: Base): string | null {
 function dangerOfTexts(command: CommandLine): string | null {
   const { program } = command;
   if (command.input.from === "pipe" && readsProgram(command)) return "pipes into an interpreter";
+  if (command.input.from !== "nothing" && obeysInput(command)) return "is given commands to run";
   const given = command.words.slice(1).flatMap(({ visible }) => visible);
   for (const text of programTexts(command)) {
     const danger = text === null ? null : dangerInProgram(text, program);

@@ -20,9 +20,12 @@ export function usingGit({ given }: ProgramCall): string | null {
     has(given, /^ext::|^--(?:upload|receive)-pack|^-u[^ ]*sh\b/)
   )
     return "makes git run another program";
-  if (name === "clean" && has(rest, /^-[A-Za-z]*f|^--force/)) return "removes untracked files";
-  if (name === "push" && has(rest, /^-[A-Za-z]*f|^--force|^--mirror$|^\+/))
+  if (name === "clean" && has(rest, /^-[A-Za-z]*f|^--f/)) return "removes untracked files";
+  // Git takes the beginning of an option for the whole.
+  if (name === "push" && has(rest, /^-[A-Za-z]*f|^--for|^--m|^\+/))
     return "overwrites a remote branch";
+  if (name === "push" && has(rest, /^-[A-Za-z]*d|^--de|^--prun|^:./))
+    return "removes a remote branch";
   if (name === "clone" && has(rest, GIT_PROGRAMS)) return "makes git run another program";
   if (name === "config") return configuringGit(rest);
   if (/^(?:filter-branch|filter-repo)$/.test(name ?? ""))

@@ -1,7 +1,10 @@
 /** What a command runs besides itself. */
 import type { Word } from "./words.ts";
 
-/** What is run besides: a command line, or a text of shell commands; `null`: only known when it runs. */
+/**
+ * What is run besides: a command line, or a text of shell commands; `null`: only known when it runs.
+ * `fed`: it reads what its runner writes to it.
+ */
 export type Inner =
   | {
       kind: "line";
@@ -9,4 +12,4 @@ export type Inner =
       assigns?: boolean;
       repeated?: boolean;
     }
-  | { kind: "text"; text: string | null };
+  | { kind: "text"; text: string | null; fed?: boolean };

@@ -1,5 +1,5 @@
 /** Options and operands of a command line. */
-import type { Word } from "./words.ts";
+import { literalWord, unknownWord, type Word } from "./words.ts";
 
 export const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
 
@@ -47,12 +47,7 @@ export function optionValue(line: readonly Word[], names: ReadonlySet<string>): 
     const name = option.split("=", 1)[0] ?? "";
     if (!names.has(name)) continue;
     const value = option.slice(name.length + 1);
-    return {
-      literal: literal === null ? null : value,
-      visible: [value],
-      pattern: false,
-      streamed: false,
-    };
+    return literal === null ? unknownWord(value) : literalWord(value);
   }
   return null;
 }

@@ -39,7 +39,10 @@ const JUDGES: Record<string, Judge> = {
   rm: removing,
   grm: removing,
   rmdir: ({ given }, base) => losing("rmdir", given, base),
-  mv: ({ given }, base) => losing("mv", given.slice(0, -1), base),
+  mv: moving,
+  terraform: destroying,
+  tofu: destroying,
+  terragrunt: destroying,
   unlink: ({ given }, base) => losing("unlink", given, base),
   find: ({ given }) =>
     has(given, /^-delete$|^-f(?:printf?|ls|print0)$/)
@@ -76,6 +79,7 @@ const JUDGES: Record<string, Judge> = {
   docker: usingContainers,
   podman: usingContainers,
   nerdctl: usingContainers,
+  "docker-compose": usingContainers,
   dd: ({ given }) => (has(given, /^of=\/dev\//) ? "writes to a device" : null),
   tar: ({ given }) =>
     has(
@@ -90,7 +94,7 @@ const JUDGES: Record<string, Judge> = {
   scp: connecting,
   sftp: connecting,
   rsync: ({ given }) =>
-    has(given, /^--(?:delete\w*-excluded)$/) ? "removes recursively or by force" : null,
+    has(given, /^--(?:del|remove-s)/) ? "removes recursively or by force" : null,
   vim: editing,
   vi: editing,
   nvim: editing,
@@ -120,6 +124,15 @@ function removing({ program, given, repeated }: ProgramCall, base: Base): string
   if (has(given, /^-[A-Za-z]*[rRf]|^--[rf]|^--no-p/)) return "removes recursively or by force";
   if (repeated) return "removes what it is given";
   return losing(program, given, base);
+}
+
+function moving({ given }: ProgramCall, base: Base): string | null {
+  if (given.at(-1) === "/dev/null") return "removes what it moves";
+  return losing("mv", given.slice(0, -1), base);
+}
+
+function destroying({ given }: ProgramCall): string | null {
+  return has(given, /^(?:--?)?destroy$/) ? "destroys what it manages" : null;
 }
 
 function losing(program: string, given: readonly string[], base: Base): string | null {

@@ -33,6 +33,9 @@ const REACHES_OUT: readonly RegExp[] = [
   /\b(?:Bun\.(?:spawn|spawnSync|\$)|Deno\.(?:run|Command|remove)|Function\s*\()/,
   /\b(?:unlink|rmtree|rmdir|eval|exec(?:Sync|File|FileSync|[lv]p?e?)?|system|popen|qx|compile)\b/,
   /\b(?:shell_exec|passthru|proc_open|IO\.popen|io\.popen|FileUtils\.rm|Open3|do shell script)/,
+  /\bfetch\s?\(|\b(?:globalThis|global)\s?\[|\[\s?["'`]\w{0,40}["'`]\s?\+\s?["'`]/,
+  /\b(?:writeFile|appendFile|createWriteStream|Bun\.write\b|Deno\.writeTextFile)/,
+  /\brequire\s?\(\s?["'`](?:node:)?(?:net|https?|http2|dgram|tls|vm|worker_threads|module)["'`]/,
   /\b(?:base64|b64decode|atob|fromCharCode|fromhex|unhexlify)\b|%x[[({]/,
 ];
 

@@ -21,6 +21,8 @@ const RUNNERS: Record<string, Runner> = {
   run0: { takes: "-u --user -g --group -D --chdir" },
   timeout: { takes: "-s --signal -k --kill-after", operands: 1 },
   gtimeout: { takes: "-s --signal -k --kill-after", operands: 1 },
+  prlimit: { takes: "-p --pid -o --output" },
+  catchsegv: {},
   nohup: {},
   setsid: {},
   command: {},
@@ -120,8 +122,8 @@ const TEXT_OPTIONS: Record<string, ReadonlySet<string>> = {
   mise: words("-c --command"),
   flock: words("-c --command"),
   npx: words("-c --call"),
-  npm: words("-c --call"),
-  pnpm: words("-c --shell-mode"),
+  npm: words("-c --call --script-shell"),
+  pnpm: words("-c --shell-mode --script-shell"),
   "nix-shell": words("--run --command"),
   tar: words(
     "--to-command -I --use-compress-program --rsh-command -F --info-script --new-volume-script",
@@ -135,7 +137,16 @@ const TEXT_OPTIONS: Record<string, ReadonlySet<string>> = {
     "--exec -x --tree-filter --index-filter --msg-filter --env-filter --extcmd --upload-pack",
   ),
   sudoedit: words("-c"),
+  split: words("--filter"),
+  gsplit: words("--filter"),
+  rg: words("--pre"),
+  sort: words("--compress-program"),
+  gsort: words("--compress-program"),
+  man: words("-P --pager"),
 };
+
+/** Write the files that they are about to what they run. */
+const FEEDERS = words("split gsplit rg sort gsort tar man");
 
 /** Everything that this command runs besides itself, in order. */
 export function innerOf(command: CommandLine): Inner[] {
@@ -145,14 +156,23 @@ export function innerOf(command: CommandLine): Inner[] {
   const found: Inner[] = [...shellTexts(command)];
   const texts = TEXT_OPTIONS[program];
   const text = texts ? optionValue(line.slice(1), texts) : null;
-  if (text) found.push({ kind: "text", text: text.literal });
-  const runner = Object.hasOwn(RUNNERS, program) ? RUNNERS[program] : undefined;
+  if (text) found.push({ kind: "text", text: text.literal, fed: FEEDERS.has(program) });
+  const runner = runnerOf(program);
   if (runner) found.push(...runBy(line, runner));
   const special = Object.hasOwn(SPECIAL_RUNNERS, program) ? SPECIAL_RUNNERS[program] : undefined;
   if (special) found.push(...special(line));
   const verbRunner = Object.hasOwn(VERB_RUNNERS, program) ? VERB_RUNNERS[program] : undefined;
   if (verbRunner) found.push(...runByVerb(line, verbRunner));
   return found.filter((inner) => inner.kind === "text" || inner.words.length > 0);
+}
+
+/** Loaders of the system's programs start the one that they are given. */
+const LOADER = /^ld(?:-linux|-musl|64)?[\w.-]{0,40}\.so(?:\.\d)?$/;
+
+function runnerOf(program: string): Runner | undefined {
+  if (LOADER.test(program))
+    return { takes: "--library-path --preload --audit --inhibit-rpath --argv0" };
+  return Object.hasOwn(RUNNERS, program) ? RUNNERS[program] : undefined;
 }
 
 function runBy(line: readonly Word[], runner: Runner): Inner[] {

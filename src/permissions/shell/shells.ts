@@ -52,6 +52,19 @@ export function readsProgram(command: CommandLine): boolean {
   return input || !given.some((word) => PROGRAM_FLAG.test(word) || !word.startsWith("-"));
 }
 
+/** Editors and builders that run the commands in what they read. */
+export function obeysInput({ program, words: line }: CommandLine): boolean {
+  if (program === "ed" || program === "ex") return true;
+  const given = line.slice(1).map(({ visible }) => visible[0] ?? "");
+  if (!/^g?make$/.test(program)) return false;
+  return given.some(
+    (word, index) =>
+      /^(?:-[a-zA-Z]*f|--(?:make)?file=)(?:-|\/dev\/stdin)$/.test(word) ||
+      (/^(?:-[a-zA-Z]*f|--(?:make)?file)$/.test(word) &&
+        /^(?:-|\/dev\/stdin)$/.test(given[index + 1] ?? "")),
+  );
+}
+
 const TEXT_FLAG = /^(?:-[A-Za-z]*[ceEprn]|--eval|--print|--command|eval)(?:=|$)/;
 
 /** The texts of a program that an interpreter is given; `null`: only known when it runs. */

@@ -100,14 +100,39 @@ export const SPECIAL_RUNNERS: Record<string, (line: readonly Word[]) => Inner[]>
   entr: (line) => [repeated(line.slice(firstOperand(line, 1)), "/_")],
   direnv: (line) => (line[1]?.literal === "exec" ? [lineInner(line.slice(3))] : []),
   git: runByGit,
-  tar: (line) =>
-    line.flatMap(({ visible: [word = ""], literal }): Inner[] => {
-      const text = /^--checkpoint-action=exec=/.exec(word);
-      return text ? [{ kind: "text", text: literal?.slice(text[0].length) ?? null }] : [];
-    }),
+  less: (line) => textsAfter(line, /^\+{1,2}[^!]{0,40}!/),
+  make: (line) => textsAfter(line, /^SHELL=/),
+  gmake: (line) => textsAfter(line, /^SHELL=/),
+  node: preloadedBy,
+  nodejs: preloadedBy,
+  bun: preloadedBy,
+  tsx: preloadedBy,
+  tar: (line) => textsAfter(line, /^--checkpoint-action=exec=|^-I(?!$)/),
+  man: (line) => textsAfter(line, /^-P(?!$)/),
 };
 
 const isNoOption = ({ visible }: Word): boolean => !/^-/.test(visible[0] ?? "");
+
+/** What follows this beginning of a word. */
+const textsAfter = (line: readonly Word[], beginning: RegExp): Inner[] =>
+  line.flatMap(({ visible: [word = ""], literal }): Inner[] => {
+    const found = beginning.exec(word);
+    return found ? [{ kind: "text", text: literal?.slice(found[0].length) ?? null }] : [];
+  });
+
+/** Modules that run before the script does. */
+function preloadedBy(line: readonly Word[]): Inner[] {
+  const [program] = line;
+  const options = line.slice(1, firstOperand(line, 1, PRELOADS) + 1);
+  return options.flatMap((_, index) => {
+    const option = options.slice(index, index + 2);
+    const isOption = PRELOADS.has((option[0]?.visible[0] ?? "").split("=", 1)[0] ?? "");
+    const module = isOption ? optionValue(option, PRELOADS) : null;
+    return program && module ? [lineInner([program, module])] : [];
+  });
+}
+
+const PRELOADS = words("-r --require --import --loader --experimental-loader --preload");
 
 /** Every command between such an option and `;` or `+`. */
 function foundBy(line: readonly Word[], option: RegExp): Inner[] {

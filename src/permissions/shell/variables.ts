@@ -1,6 +1,7 @@
 /** Variables that make programs run other programs, or load other code, than they are called for. */
 import type { Setting } from "./command-line.ts";
 import { words } from "./options.ts";
+import { literalWord, unknownWord } from "./words.ts";
 
 const LOADERS =
   /^(?:LD_\w+|DYLD_\w+|BASH_ENV|ENV|ZDOTDIR|PROMPT_COMMAND|PS[0-4]|SHELLOPTS|BASHOPTS|BASH_FUNC_\w+|PYTHONSTARTUP|PYTHONHOME|PYTHONINSPECT|PERL5OPT|PERL5DB|RUBYOPT|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|GCONV_PATH|LOCPATH|GLIBC_TUNABLES|LESSOPEN|LESSCLOSE|RUSTC_WRAPPER|CARGO_BUILD_RUSTC_WRAPPER|TAR_OPTIONS|RSYNC_RSH|CURL_HOME|WGETRC|OPENSSL_CONF|NODE_PATH|GIT_SSH\w*|GIT_PROXY_COMMAND|GIT_EXTERNAL_DIFF|GIT_EXEC_PATH|GIT_TEMPLATE_DIR|GIT_CONFIG\w*|NPM_CONFIG_(?:SCRIPT_SHELL|SHELL|NODE_OPTIONS|GIT)|IFS_\w+)$/i;
@@ -23,16 +24,18 @@ export function harmOfSetting({ name, value }: Setting): string | null {
       /(?:^|\s)-(?:r|-require|-import|-loader|-experimental-loader|-eval|e)\b/.test(text))
   )
     return harm;
-  if (
-    name === "PATH" &&
-    (value?.visible ?? []).some((each) =>
-      /(?:^|:)(?:\/tmp|\/var\/tmp|\/dev\/shm)(?:\/|:|$)/.test(each),
-    )
-  )
+  if (name === "PATH" && (value?.visible ?? []).some((each) => each.split(":").some(isForeign)))
     return harm;
   // Arithmetic runs what stands in such a text.
   return text !== null && /\$\(|`/.test(text) ? "keeps a text that may be run later" : null;
 }
+
+/** Where anybody or the project itself may have put programs; the folders of its tools are meant to be used. */
+const isForeign = (folder: string): boolean =>
+  /^(?:\/tmp|\/var\/tmp|\/dev\/shm)(?:\/|$)/.test(folder) ||
+  (!/^[/~\0$]/.test(folder) && !TOOL_FOLDER.test(folder));
+
+const TOOL_FOLDER = /^(?:\.\/)?(?:[\w.-]+\/)*(?:node_modules\/\.bin|\.?venv\/bin|vendor\/bin)\/?$/;
 
 /** `export A=1` and `env A=1` have them among their words. */
 export function settingsAmong(
@@ -41,8 +44,8 @@ export function settingsAmong(
   return line.flatMap(({ visible, literal }) => {
     const [name = "", ...rest] = (visible[0] ?? "").split("=");
     if (rest.length === 0 || !/^\w+\+?$/.test(name)) return [];
-    const text = literal === null ? null : rest.join("=");
-    const value = { literal: text, visible: [rest.join("=")], pattern: false, streamed: false };
+    const text = rest.join("=");
+    const value = literal === null ? unknownWord(text) : literalWord(text);
     return [{ name: name.replace("+", ""), value }];
   });
 }

@@ -11,6 +11,8 @@ export type Word = {
   pattern: boolean;
   /** A file with what another program prints: `<(…)`. */
   streamed: boolean;
+  /** Several words may come of it when it runs: it is not in quotes, or a list. */
+  splits: boolean;
 };
 
 export const literalWord = (text: string): Word => ({
@@ -18,6 +20,7 @@ export const literalWord = (text: string): Word => ({
   visible: [text],
   pattern: false,
   streamed: false,
+  splits: false,
 });
 
 export const unknownWord = (visible: string): Word => ({
@@ -29,18 +32,31 @@ export const unknownWord = (visible: string): Word => ({
 const QUOTED: Record<string, string> = { "{": "\uFDD0", "}": "\uFDD1", ",": "\uFDD2" };
 const UNQUOTED: Record<string, string> = { "\uFDD0": "{", "\uFDD1": "}", "\uFDD2": "," };
 
-type Draft = { text: string; known: boolean; pattern: boolean; tilde: boolean; streamed: boolean };
+type Draft = Pick<Word, "pattern" | "streamed" | "splits"> & {
+  text: string;
+  known: boolean;
+  tilde: boolean;
+  inString: boolean;
+};
 
 export function wordOf(text: string, node: SyntaxNode): Word {
-  const draft = { text: "", known: true, pattern: false, tilde: false, streamed: false };
+  const draft: Draft = {
+    text: "",
+    known: true,
+    pattern: false,
+    tilde: false,
+    streamed: false,
+    splits: false,
+    inString: false,
+  };
   append(draft, text, node);
-  const { pattern, streamed } = draft;
+  const { pattern, streamed, splits } = draft;
   const expanded = expandBraces(draft.text);
   const visible = expanded?.map(restored) ?? [UNKNOWN];
   const [only = ""] = visible;
   // `'~'/x` is a folder named `~`, which no text without quotes can say.
   const told = draft.known && visible.length === 1 && expanded !== null && !draft.tilde;
-  return { literal: told ? only : null, visible, pattern, streamed };
+  return { literal: told ? only : null, visible, pattern, streamed, splits };
 }
 
 const quoted = (text: string): string => text.replace(/[{},]/g, (char) => QUOTED[char] ?? char);
@@ -103,6 +119,7 @@ function appendQuoted(draft: Draft, content: string): void {
 /** Between its parts stands text, blanks included, that the grammar has no node for. */
 function appendString(draft: Draft, text: string, node: SyntaxNode): void {
   let from = node.start + 1;
+  draft.inString = true;
   for (const part of node.children) {
     if (part.type === "string_content" || part.type === '"' || part.type === "$") continue;
     appendQuoted(draft, stringText(text.slice(from, part.start)));
@@ -110,6 +127,7 @@ function appendString(draft: Draft, text: string, node: SyntaxNode): void {
     from = part.end;
   }
   appendQuoted(draft, stringText(text.slice(from, node.end - 1)));
+  draft.inString = false;
 }
 
 /** Text between double quotes, or in a here-document that expands. */
@@ -119,11 +137,16 @@ export const stringText = (source: string): string =>
 /** Places that a command is written for, whoever runs it. */
 const KNOWN_PLACES: Record<string, string> = { HOME: "~", PWD: "." };
 
+/** `"$@"` and `"${list[@]}"` are several words in quotes as well. */
+const MANY = /^\$\{?@|\[@\]/;
+const SPLIT = new Set(["simple_expansion", "expansion", "command_substitution"]);
+
 function appendUnknown(draft: Draft, node: SyntaxNode, source: string): void {
   const name = /^\$(?:(\w+)|\{(\w+)\})$/.exec(source);
   const place = KNOWN_PLACES[name?.[1] ?? name?.[2] ?? ""];
   draft.text += place !== undefined && draft.text === "" ? place : UNKNOWN;
   draft.known = false;
+  draft.splits ||= draft.inString ? MANY.test(source) : SPLIT.has(node.type);
   draft.streamed ||= node.type === "process_substitution";
 }
 
