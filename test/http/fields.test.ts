@@ -247,7 +247,6 @@ describe("a choice that is none of those there are", () => {
     [{ tool_id: "t", decision: "maybe" }, "decision"],
     [{ tool_id: "t", decision: "" }, "decision"],
     [{ tool_id: "t", decision: "approve", scope: "xyz" }, "scope"],
-    [{ tool_id: "t", decision: "approve", scope: "xyz" }, "scope"],
   ])("in an answer to a prompt is refused as in the original: %j", async (body, field) => {
     const reply = await e.call("POST", "/sessions/s/permission", body);
     expect([reply.status, await reply.json()]).toEqual([
