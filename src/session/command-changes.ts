@@ -24,6 +24,13 @@ type Room = { paths: number; bytes: number; deadline: number };
 /** `lost`: whatever is below it goes as well. */
 type Named = { path: string; lost: boolean };
 
+const newRoom = (): Room => ({
+  paths: PATHS_MAX,
+  bytes: MEGABYTES_MAX * 1024 * 1024,
+  deadline: performance.now() + MS_MAX,
+});
+const TOO_MUCH = `The command names more than ${PATHS_MAX} files or ${MEGABYTES_MAX} MiB`;
+
 /** Runs the command. Rejects as `run` does. */
 export async function keepingNamed<Result>(
   session: Session,
@@ -72,14 +79,10 @@ async function statesBefore(session: Session, { assessment, input }: CheckedCall
   const { directory } = session.record;
   const area = session.services.areaOf(directory);
   const cwd = typeof input.cwd === "string" ? await placeOf(area, input.cwd) : null;
-  const room = {
-    paths: PATHS_MAX,
-    bytes: MEGABYTES_MAX * 1024 * 1024,
-    deadline: performance.now() + MS_MAX,
-  };
+  const room = newRoom();
   for (const named of namedBy(assessment.command.parts, cwd ?? directory)) {
     if (await remember(states, named, area, room)) continue;
-    tell(session, `The command names more than ${PATHS_MAX} files or ${MEGABYTES_MAX} MiB`);
+    tell(session, TOO_MUCH);
     break;
   }
   return states;
@@ -172,13 +175,24 @@ async function keepChanged(session: Session, before: States): Promise<void> {
   for (const [path, old] of before) {
     // Where something else is in the way now, the path leads elsewhere.
     const after = (await placeOf(area, path)) === path ? await stateAt(path) : undefined;
-    if (after !== undefined && !sameState(old, after)) changes.push({ path, before: old, after });
+    if (after === undefined || sameState(old, after)) continue;
+    changes.push({ path, before: old, after });
+    if (old === null && after?.kind === "directory")
+      for (const made of await below(session, path)) changes.push({ ...made, before: null });
   }
   const undoable = changes.filter((change) => !isReplacedFolder(change));
   const replaced = changes.filter(isReplacedFolder);
   const kept = undoable.filter(({ path }) => !replaced.some((each) => isWithin(each.path, path)));
   if (kept.length < changes.length) tell(session, "A folder was replaced by something else");
   if (active && kept.length > 0) await checkpoints.changed(active.record.id, kept);
+}
+
+/** What came with a folder that was moved or copied to where nothing was. */
+async function below(session: Session, folder: string): Promise<Omit<FileChange, "before">[]> {
+  const found: States = new Map();
+  if (!(await collect(found, { path: folder, lost: true }, newRoom()))) tell(session, TOO_MUCH);
+  found.delete(folder);
+  return [...found].map(([path, after]) => ({ path, after }));
 }
 
 const isReplacedFolder = ({ before, after }: FileChange): boolean =>

@@ -131,6 +131,19 @@ test("a folder that a link replaced is told of, and the rest of the turn can be 
   expect(read("notes.txt")).toBe("one");
 });
 
+test.each(["mv tree moved", "cp -r tree moved"])(
+  "after %s nothing of the new folder is left",
+  async (command) => {
+    put("tree/a.ts", "a");
+    put("tree/deep/b.ts", "b");
+    const { id, checkpoints } = await afterCommand(command);
+    expect(read("moved/deep/b.ts")).toBe("b");
+    await undo(id, checkpoints);
+    expect([read("tree/a.ts"), read("tree/deep/b.ts")]).toEqual(["a", "b"]);
+    expect(existsSync(path("moved"))).toBe(false);
+  },
+);
+
 test("what a command makes is gone after the undo", async () => {
   const { id, checkpoints } = await afterCommand("echo new > fresh.txt");
   expect(read("fresh.txt")).toBe("new\n");
