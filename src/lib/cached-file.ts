@@ -1,5 +1,5 @@
 /** A small file that other programs may rewrite at any time: read again whenever it changed. */
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { errorCode } from "./error-code.ts";
 
 /**
@@ -22,6 +22,11 @@ export class CachedFile<Value> {
 
   /** The same object as last time while the content is the same. */
   read(): Value {
+    const known = this.cached;
+    // Looked at before it is opened, which takes several times as long.
+    const seen = statOrNull(this.path);
+    if (seen === null) return this.take(MISSING, null);
+    if (known?.version && known.version === versionOf(seen)) return known.value;
     const file = openOrNull(this.path);
     if (file === null) return this.take(MISSING, null);
     try {
@@ -30,8 +35,6 @@ export class CachedFile<Value> {
       if (stats.size > this.bytesMax) throw new Error(`it is larger than ${this.bytesMax} bytes`);
       // Before the content: if a write comes between, the next call sees another version.
       const version = versionOf(stats);
-      if (this.cached !== null && version !== null && version === this.cached.version)
-        return this.cached.value;
       return this.take(version, textIn(file, stats.size));
     } finally {
       closeSync(file);
@@ -49,6 +52,16 @@ export class CachedFile<Value> {
 const MISSING = "missing";
 /** Waits for nobody, whatever has taken the place of the file. */
 const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+function statOrNull(path: string): Stats | null {
+  try {
+    // A missing file is the usual case, and an exception dear.
+    return statSync(path, { throwIfNoEntry: false }) ?? null;
+  } catch (error) {
+    if (errorCode(error) === "ENOTDIR") return null;
+    throw error;
+  }
+}
 
 function openOrNull(path: string): number | null {
   try {

@@ -139,7 +139,10 @@ const contextOf = (
 ): ToolContext => ({
   callId,
   workspace: session.record.directory,
-  closedPaths: session.permissions.closedPaths(tool_name),
+  // Few tools ask for it, and it reads the rules.
+  get closedPaths() {
+    return session.permissions.closedPaths(tool_name);
+  },
   signal,
   progress(chunk) {
     if (chunk === "" || session.events.closed) return;
