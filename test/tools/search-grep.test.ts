@@ -66,6 +66,10 @@ describe("what is searched", () => {
       "a.txt:1:hit\n\n[1 match in 1 file; 1 file searched; left out: 1 larger than 10 MB]",
     );
     expect(metadata).toEqual({ matches: 1, files: 1, files_searched: 1, truncated: false });
+    // Asked for by its name, it is no answer that nothing was found.
+    expect((await b.run("grep", { pattern: "hit", path: "huge.txt" })).error).toBe(
+      "huge.txt is larger than 10 MB and is not searched",
+    );
     expect((await b.run("grep", { pattern: "hit", path: "link" })).error).toBe(
       "Outside the workspace: link",
     );

@@ -6,7 +6,7 @@ import { quoted } from "../../lib/shown.ts";
 import { ToolFailure } from "../failure.ts";
 import { createTextReader } from "./file-text.ts";
 import { globsOfType, TYPE_NAMES } from "./file-types.ts";
-import { type Answer, type GrepJob, OUTPUT_CHARS_MAX, type Place } from "./job.ts";
+import { type Answer, FILE_BYTES_MAX, type GrepJob, OUTPUT_CHARS_MAX, type Place } from "./job.ts";
 import { findMatches, type Match } from "./match.ts";
 import { compilePattern } from "./pattern.ts";
 import { type ShownLine, showLines } from "./shown-lines.ts";
@@ -54,8 +54,12 @@ export function grep(job: Place & GrepJob): Answer {
     // A file that was asked for by its name is searched, whatever kind of file it is.
     if (tree.root.kind === "directory" && !isWanted.file(file, tree)) continue;
     const text = readText(file);
-    if (text === null) continue;
     const path = shownPath(job, file);
+    if (text === null && tally.tooLarge > 0 && tree.root.kind !== "directory")
+      throw new ToolFailure(
+        `${path} is larger than ${FILE_BYTES_MAX / 1024 / 1024} MB and is not searched`,
+      );
+    if (text === null) continue;
     const onCostly = (line: number) => void found.costly.push(`${path}:${line}`);
     const matches = findMatches(text, { ...job, pattern, onCostly });
     const show = job.mode === "content" ? showMatches : nameFile;
