@@ -228,6 +228,7 @@ export const OPERATIONS: Record<string, Operation> = {
   "PUT /permissions/rules": {
     id: "replaceRules",
     reply: json(tools.RULES, "The rules, as they count from now on."),
+    exposure: "admin",
     errors: [CONFLICT, STOPPING],
   },
   "GET /projects/trust": {
@@ -237,6 +238,7 @@ export const OPERATIONS: Record<string, Operation> = {
   "POST /projects/trust": {
     id: "trustProject",
     reply: json(tools.PROJECT_TRUST, "Done."),
+    exposure: "admin",
     errors: [404, CONFLICT],
   },
 

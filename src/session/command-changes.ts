@@ -14,21 +14,24 @@ import { readState, sameState } from "../tools/file-changes.ts";
 import { type Area, insideWorkspace, placeInWorkspace } from "../tools/workspace.ts";
 import { append, rootOf, type Session } from "./session.ts";
 
-/** Of one command: how much is remembered, and how long it may take. */
+/** Of one command: how much is remembered, how long it waits for that, and its turn for the rest. */
 const PATHS_MAX = 500;
 const MEGABYTES_MAX = 32;
-const MS_MAX = 300;
+const REMEMBER_MS_MAX = 300;
+const KEEP_MS_MAX = 2_000;
 
 type States = Map<string, FileState>;
 type Room = { paths: number; bytes: number; deadline: number };
 /** `lost`: whatever is below it goes as well. */
 type Named = { path: string; lost: boolean };
 
-const newRoom = (): Room => ({
+const newRoom = (ms: number): Room => ({
   paths: PATHS_MAX,
   bytes: MEGABYTES_MAX * 1024 * 1024,
-  deadline: performance.now() + MS_MAX,
+  deadline: performance.now() + ms,
 });
+const hasRoom = ({ paths, bytes, deadline }: Room): boolean =>
+  paths > 0 && bytes > 0 && performance.now() <= deadline;
 const TOO_MUCH = `The command names more than ${PATHS_MAX} files or ${MEGABYTES_MAX} MiB`;
 
 /** Runs the command. Rejects as `run` does. */
@@ -79,7 +82,7 @@ async function statesBefore(session: Session, { assessment, input }: CheckedCall
   const { directory } = session.record;
   const area = session.services.areaOf(directory);
   const cwd = typeof input.cwd === "string" ? await placeOf(area, input.cwd) : null;
-  const room = newRoom();
+  const room = newRoom(REMEMBER_MS_MAX);
   for (const named of namedBy(assessment.command.parts, cwd ?? directory)) {
     if (await remember(states, named, area, room)) continue;
     tell(session, TOO_MUCH);
@@ -145,7 +148,7 @@ async function collect(found: States, { path, lost }: Named, room: Room): Promis
   if (state === undefined) return true;
   room.paths -= 1;
   if (state?.kind === "file") room.bytes -= state.size;
-  if (room.paths <= 0 || room.bytes <= 0 || performance.now() > room.deadline) return false;
+  if (!hasRoom(room)) return false;
   // A folder that stays is not changed by what is put into it.
   if (state?.kind === "directory" && !lost) return true;
   found.set(path, state);
@@ -172,13 +175,22 @@ async function keepChanged(session: Session, before: States): Promise<void> {
   const { active, checkpoints } = rootOf(session);
   const area = session.services.areaOf(session.record.directory);
   const changes: FileChange[] = [];
+  // What was small may be large by now.
+  const room = newRoom(KEEP_MS_MAX);
   for (const [path, old] of before) {
+    if (!hasRoom(room)) {
+      tell(session, TOO_MUCH);
+      break;
+    }
     // Where something else is in the way now, the path leads elsewhere.
     const after = (await placeOf(area, path)) === path ? await stateAt(path) : undefined;
     if (after === undefined || sameState(old, after)) continue;
     changes.push({ path, before: old, after });
+    if (after?.kind === "file") room.bytes -= after.size;
+    // What came with a folder that was moved or copied to where nothing was.
     if (old === null && after?.kind === "directory")
-      for (const made of await below(session, path)) changes.push({ ...made, before: null });
+      for (const [made, state] of await below(path, room))
+        changes.push({ path: made, before: null, after: state });
   }
   const undoable = changes.filter((change) => !isReplacedFolder(change));
   const replaced = changes.filter(isReplacedFolder);
@@ -187,12 +199,12 @@ async function keepChanged(session: Session, before: States): Promise<void> {
   if (active && kept.length > 0) await checkpoints.changed(active.record.id, kept);
 }
 
-/** What came with a folder that was moved or copied to where nothing was. */
-async function below(session: Session, folder: string): Promise<Omit<FileChange, "before">[]> {
+/** As far as there is room; its caller tells where there is none. */
+async function below(folder: string, room: Room): Promise<States> {
   const found: States = new Map();
-  if (!(await collect(found, { path: folder, lost: true }, newRoom()))) tell(session, TOO_MUCH);
+  await collect(found, { path: folder, lost: true }, room);
   found.delete(folder);
-  return [...found].map(([path, after]) => ({ path, after }));
+  return found;
 }
 
 const isReplacedFolder = ({ before, after }: FileChange): boolean =>

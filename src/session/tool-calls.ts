@@ -70,10 +70,10 @@ async function ruledOrRun(
   const context = contextOf(session, about, signal);
   const { tool, input } = checked;
   try {
-    // Before anything is read for it.
-    const isBlocked = (await session.permissions.blocked(about)) !== null;
+    // Working out a change reads files: not for a call that a rule denies anyway.
+    const plans = tool.plan && (await session.permissions.blocked(about)) === null;
     const result =
-      tool.plan && !isBlocked
+      tool.plan && plans
         ? await change(session, { plan: tool.plan, input }, about, context, watch)
         : await ask(session, about, watch, signal, () => {
             const run = () => tool.run(input, context);

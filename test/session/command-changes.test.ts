@@ -186,3 +186,19 @@ test("a folder too large to keep is told of, and the command runs", async () => 
     "The command names more than 500 files or 32 MiB",
   ]);
 });
+
+test("what a command makes too large is told of, and what came before it can be undone", async () => {
+  put("small.txt", "one");
+  const id = await fakeSession(e, fake, { approval_mode: "trust_all" });
+  const large = ["x.bin", "y.bin", "z.bin"].map((name) => `head -c 18000000 /dev/zero > ${name}`);
+  const command = ["echo two > small.txt", ...large].join("; ");
+  fake.reply({ steps: [{ call: "terminal", input: { command } }] }, "done");
+  const seen = await e.turn(id, "go");
+  expect(eventsOf(seen, "checkpoint_skipped").map(({ reason }) => reason)).toEqual([
+    "The command names more than 500 files or 32 MiB",
+  ]);
+  await undo(id, (await e.json("GET", `/sessions/${id}/checkpoints`)).checkpoints);
+  expect(read("small.txt")).toBe("one");
+  expect(existsSync(path("z.bin"))).toBe(true);
+  for (const name of ["x.bin", "y.bin", "z.bin"]) rmSync(path(name), { force: true });
+});
